@@ -1,0 +1,1 @@
+"""What every service shares: contracts, messaging, HTTP, database access, settings and telemetry."""

@@ -1,0 +1,42 @@
+"""Every event that crosses Kafka, as pydantic models: the one place that says what a topic carries.
+
+`registry()` maps an event type such as `recourse.purchase.completed.v1` to its model. Reading ignores fields it does
+not know, so that a newer writer never breaks an older reader; everything it does know is checked strictly.
+"""
+
+from shared.contracts.balances import BalanceCredited, BalanceDebited, BalanceRefused
+from shared.contracts.base import Event, event_types, registry, topics
+from shared.contracts.correspondence import CorrespondenceRequested
+from shared.contracts.customers import CustomerChanged
+from shared.contracts.deliveries import DeliveryReported
+from shared.contracts.loyalty import PointsAwarded, PointsClawedBack
+from shared.contracts.purchases import PurchaseCompleted, PurchaseFailed
+from shared.contracts.tickets import (
+    TicketCancellationRequested,
+    TicketCancelled,
+    TicketsInLimbo,
+    TicketsPaid,
+    TicketsPurchased,
+)
+
+__all__ = [
+    "BalanceCredited",
+    "BalanceDebited",
+    "BalanceRefused",
+    "CorrespondenceRequested",
+    "CustomerChanged",
+    "DeliveryReported",
+    "Event",
+    "PointsAwarded",
+    "PointsClawedBack",
+    "PurchaseCompleted",
+    "PurchaseFailed",
+    "TicketCancellationRequested",
+    "TicketCancelled",
+    "TicketsInLimbo",
+    "TicketsPaid",
+    "TicketsPurchased",
+    "event_types",
+    "registry",
+    "topics",
+]
