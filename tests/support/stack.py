@@ -1,0 +1,146 @@
+"""Real PostgreSQL and Kafka for the tests: one pair for the whole session, a database and topic prefix for each test.
+
+RECOURSE_TEST_STACK=<state folder> keeps the pair running between sessions: started once, never stopped by the tests.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import re
+import secrets
+import tempfile
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import asyncpg
+import psutil
+
+from deploy.local import postgres
+from deploy.local.config import StackConfig, default_state_dir, ephemeral_config
+from deploy.local.stack import Stack
+
+Prepare = Callable[[str], Awaitable[None]]
+
+_ROLE = "recourse_tests"
+_OWNER_FILE = "owner.json"
+
+
+class Infra:
+    """The servers that the tests of a session share."""
+
+    def __init__(self, stack: Stack) -> None:
+        self.stack = stack
+        self._templates: dict[tuple[str, Prepare], str] = {}
+        self._template_lock = asyncio.Lock()
+
+    @property
+    def bootstrap_servers(self) -> str:
+        """The address of Kafka."""
+        return self.stack.bootstrap_servers
+
+    @property
+    def admin_url(self) -> str:
+        """Where PostgreSQL's superuser connects; tests use `create_database` instead."""
+        return self.stack.admin_url
+
+    def topic_prefix(self) -> str:
+        """A prefix for topic and consumer group names that nothing else uses."""
+        return f"t{secrets.token_hex(4)}."
+
+    async def create_database(self, name_hint: str = "test", *, prepare: Prepare | None = None) -> str:
+        """Create a database owned by an ordinary role and return its URL.
+
+        `prepare(url)`, such as a migration, runs once per session for each pair of hint and function; later databases
+        are copies of what it left.
+        """
+        if prepare is None:
+            return await self._create(name_hint, "template1")
+        async with self._template_lock:
+            template = self._templates.get((name_hint, prepare))
+            if template is None:
+                url = await self._create(f"{name_hint}_template", "template1")
+                await prepare(url)
+                template = self._templates[name_hint, prepare] = url.rpartition("/")[2]
+        return await self._create(name_hint, template)
+
+    async def _create(self, name_hint: str, template: str) -> str:
+        name = f"{re.sub('[^a-z0-9_]', '_', name_hint.lower())[:40]}_{secrets.token_hex(4)}"
+        connection = await asyncpg.connect(self.admin_url)
+        try:
+            await connection.execute(f'create database "{name}" owner "{_ROLE}" template "{template}"')
+        finally:
+            await connection.close()
+        return postgres.url_for(self.admin_url, role=_ROLE, database=name, password=self._role_password)
+
+    @property
+    def _role_password(self) -> str:
+        return self.stack.credentials.password(_ROLE)
+
+    def ensure_role(self) -> None:
+        """Make sure that the role which owns the tests' databases exists."""
+        postgres.create_role_and_database(
+            self.admin_url, role=_ROLE, database=_ROLE, password=self._role_password
+        )
+
+
+@contextmanager
+def running_infra() -> Iterator[Infra]:
+    """Start PostgreSQL and Kafka, or use the running pair that RECOURSE_TEST_STACK names."""
+    if kept := os.environ.get("RECOURSE_TEST_STACK"):
+        yield _started(_kept_stack(Path(kept).expanduser().resolve()))
+        return
+    with temporary_state_dir() as state_dir:
+        stack = Stack(ephemeral_config(state_dir, services=(), mail=False))
+        try:
+            yield _started(stack)
+        finally:
+            stack.clean()
+
+
+@contextmanager
+def temporary_state_dir() -> Iterator[Path]:
+    """A state folder for a test's own stack; the stack must be cleaned before the context ends.
+
+    Stacks that earlier, killed test runs left behind are removed first.
+    """
+    base = default_state_dir()
+    base.mkdir(parents=True, exist_ok=True)
+    _remove_abandoned(base)
+    state_dir = Path(tempfile.mkdtemp(prefix="test-", dir=base))
+    state_dir.chmod(0o711)
+    me = psutil.Process()
+    (state_dir / _OWNER_FILE).write_text(json.dumps({"pid": me.pid, "started": me.create_time()}))
+    yield state_dir
+
+
+def _started(stack: Stack) -> Infra:
+    stack.up_infrastructure()
+    infra = Infra(stack)
+    infra.ensure_role()
+    return infra
+
+
+def _kept_stack(state_dir: Path) -> Stack:
+    saved = StackConfig.load(state_dir)
+    return Stack(saved or ephemeral_config(state_dir, services=(), mail=False))
+
+
+def _remove_abandoned(base: Path) -> None:
+    for state_dir in base.glob("test-*"):
+        saved = StackConfig.load(state_dir)
+        if saved is not None and not _owner_lives(state_dir):
+            Stack(saved).clean()
+
+
+def _owner_lives(state_dir: Path) -> bool:
+    record = state_dir / _OWNER_FILE
+    if not record.exists():
+        return True
+    owner = json.loads(record.read_text())
+    try:
+        return abs(psutil.Process(owner["pid"]).create_time() - owner["started"]) < 1.0
+    except psutil.NoSuchProcess:
+        return False
