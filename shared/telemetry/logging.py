@@ -1,7 +1,7 @@
 """Structured logs on standard output: one JSON object (or one readable line) an event, without personal data.
 
-Log names and counts and opaque identifiers; never bodies, names, addresses or numbers of customers. What slips
-through under a telling key is redacted here as the last line of defence.
+Log counts, states and opaque identifiers; never bodies, names, addresses or numbers of customers. What
+slips through under a telling key is redacted here as the last line of defence.
 """
 
 import logging

@@ -1,7 +1,7 @@
 """W3C trace context: where a piece of work belongs in the chain of its causes.
 
-`current_trace` holds the span of the work that runs now. HTTP requests and consumed events open a child span of
-what came in; whatever goes out (outbox rows, HTTP calls, log lines) takes its `traceparent` from it.
+`current_trace` holds the span of the work that runs now. HTTP requests and consumed events open a child
+span of what came in; what goes out (outbox rows, HTTP calls, log lines) takes its `traceparent` from it.
 https://www.w3.org/TR/trace-context/
 """
 

@@ -1,0 +1,103 @@
+"""HTTP for every service: operations declared once, problem documents, tokens, pages, idempotency, health.
+
+A feature's `api.py` is a class of operations, built with what it needs:
+
+    CUSTOMER_NOT_FOUND = ProblemType(404, "customer_not_found", "No such customer")
+    BY_TIME = Keyset(tuple[datetime, int])
+
+    class CustomerPath(RequestModel):
+        customer_id: Identifier
+
+    class WithdrawalRequest(RequestModel):
+        amount_minor: MinorUnits
+
+    class Withdrawal(ResponseModel):
+        withdrawal_id: str
+        balance_minor: int
+
+    class LedgerApi:
+        def __init__(self, database: Database) -> None:
+            self._database = database
+
+        @operation("GET", "/v1/customers/{customer_id}/entries", permission="ledger:read",
+                   summary="Transaction history", tags=("ledger",))
+        async def entries(self, ctx: RequestContext, path: CustomerPath, query: PageQuery) -> Page[Entry]:
+            after = BY_TIME.position(ctx, query)
+            async with self._database.read() as connection:
+                rows = await store.entries(connection, path.customer_id, after, query.limit + 1)
+            return BY_TIME.page(
+                ctx, query, rows, key=lambda row: (row.occurred_at, row.id), item=Entry.model_validate
+            )
+
+        @operation("POST", "/v1/customers/{customer_id}/withdrawals", permission="ledger:withdraw",
+                   status=201, idempotent=True, summary="Pay money out", tags=("ledger",),
+                   problems=(CUSTOMER_NOT_FOUND,))
+        async def withdraw(
+            self, ctx: RequestContext, path: CustomerPath, body: WithdrawalRequest
+        ) -> RenderedReply[Withdrawal]:
+            async with self._unit_of_work() as work:
+                return await ctx.once(work.connection, lambda: self._withdraw(work, path.customer_id, body))
+
+and `app.py` serves them, with `/openapi.json`, `/docs`, `/health/*` and `/metrics`:
+
+    app = build_app(title="Accounts", version="0.1.0", operations=operations_of(LedgerApi(database)),
+                    settings=settings, ready_checks={"database": database.ping})
+    stop = stop_on_signals()
+    async with serving(app, settings.http_host, settings.http_port) as url:
+        await stop.wait()
+
+`MIGRATIONS` is the folder of the table that idempotency keys live in: apply it in each service's database.
+"""
+
+from pathlib import Path
+
+from shared.web.app import build_app
+from shared.web.auth import Principal
+from shared.web.context import RequestContext
+from shared.web.etag import etag_of
+from shared.web.health import ReadyCheck
+from shared.web.idempotency import IdempotentRequest, Outcome, claim, forget_before, record
+from shared.web.models import RequestModel, ResponseModel
+from shared.web.operations import Operation, operation, operations_of
+from shared.web.paging import Keyset, Page, PageQuery
+from shared.web.permissions import ROLE_PERMISSIONS, Permission, Role
+from shared.web.problems import Problem, ProblemType
+from shared.web.replies import Content, RenderedReply, Reply
+from shared.web.server import serving, stop_on_signals
+from shared.web.tokens import generate_signing_key, mint_token
+
+MIGRATIONS = Path(__file__).parent / "migrations"
+
+__all__ = [
+    "MIGRATIONS",
+    "ROLE_PERMISSIONS",
+    "Content",
+    "IdempotentRequest",
+    "Keyset",
+    "Operation",
+    "Outcome",
+    "Page",
+    "PageQuery",
+    "Permission",
+    "Principal",
+    "Problem",
+    "ProblemType",
+    "ReadyCheck",
+    "RenderedReply",
+    "Reply",
+    "RequestContext",
+    "RequestModel",
+    "ResponseModel",
+    "Role",
+    "build_app",
+    "claim",
+    "etag_of",
+    "forget_before",
+    "generate_signing_key",
+    "mint_token",
+    "operation",
+    "operations_of",
+    "record",
+    "serving",
+    "stop_on_signals",
+]

@@ -1,0 +1,74 @@
+"""An aiohttp application made of operations."""
+
+from collections.abc import Mapping, Sequence
+
+from aiohttp import web
+
+from shared.settings import ServiceSettings
+from shared.web.auth import TokenVerifier
+from shared.web.cors import allow_origins
+from shared.web.dispatch import Dispatcher
+from shared.web.docs import documentation_routes
+from shared.web.health import Health, ReadyCheck
+from shared.web.idempotency import InFlight
+from shared.web.jwks import KeySet
+from shared.web.middleware import observe
+from shared.web.openapi import build_openapi
+from shared.web.operations import Operation
+from shared.web.problems import Problem
+
+MAX_BODY_BYTES = 1024 * 1024
+
+
+def build_app(
+    *,
+    title: str,
+    version: str,
+    description: str = "",
+    operations: Sequence[Operation],
+    settings: ServiceSettings,
+    ready_checks: Mapping[str, ReadyCheck] | None = None,
+) -> web.Application:
+    """The application of a service: its operations, `/openapi.json`, `/docs`, health and metrics.
+
+    Args:
+        operations: from `operations_of(...)`.
+        ready_checks: by name; each is awaited by `/health/ready` and passes when it returns.
+
+    Raises:
+        ValueError: two operations share an id, or a method and path.
+    """
+    _refuse_duplicates(operations)
+    verifier = TokenVerifier(
+        KeySet(settings.auth_jwks_url), issuer=settings.auth_issuer, audience=settings.auth_audience
+    )
+    app = web.Application(client_max_size=MAX_BODY_BYTES, middlewares=[observe])
+    origins = frozenset(origin.strip() for origin in settings.cors_origins.split(",") if origin.strip())
+    if origins:
+        app.middlewares.append(allow_origins(origins))
+    in_flight = InFlight()
+    for operation in operations:
+        declared = operation.declared
+        dispatcher = Dispatcher(operation, verifier, in_flight)
+        app.router.add_route(declared.method, declared.path, dispatcher.handle, expect_handler=_expect)
+    document = build_openapi(title=title, version=version, description=description, operations=operations)
+    app.add_routes([*Health(ready_checks or {}).routes(), *documentation_routes(document)])
+    return app
+
+
+async def _expect(request: web.Request) -> web.StreamResponse | None:
+    if request.headers["Expect"].lower() == "100-continue":
+        await request.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+        request.writer.output_size = 0
+        return None
+    problem = Problem(417, "expectation_failed", detail="Only Expect: 100-continue is understood.")
+    return web.Response(status=417, body=problem.render(), content_type="application/problem+json")
+
+
+def _refuse_duplicates(operations: Sequence[Operation]) -> None:
+    seen: set[object] = set()
+    for operation in operations:
+        for identity in (operation.operation_id, (operation.declared.method, operation.declared.path)):
+            if identity in seen:
+                raise ValueError(f"two operations are {identity}")
+            seen.add(identity)

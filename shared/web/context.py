@@ -1,0 +1,78 @@
+"""What a handler gets of its request besides the validated models."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+import orjson
+from aiohttp import web
+
+from shared.db import Connection
+from shared.web.auth import Principal
+from shared.web.etag import check_if_match
+from shared.web.idempotency import IdempotentRequest, Outcome, claim, record
+from shared.web.problems import Problem
+from shared.web.replies import RenderedReply, Reply
+
+T = TypeVar("T")
+
+REQUEST_ID = web.RequestKey("request_id", str)
+_PAGE_PARAMETERS = frozenset({"cursor", "limit"})
+
+
+@dataclass(slots=True)
+class RequestContext:
+    """One request to one operation: who asks, under which ids, and how to answer it once."""
+
+    http_request: web.Request
+    operation_id: str
+    principal: Principal
+    request_id: str
+    renderer: Callable[[Any], RenderedReply[Any]]
+    idempotency: IdempotentRequest | None = None
+    if_match: frozenset[str] | None = None
+
+    @property
+    def idempotent_request(self) -> IdempotentRequest:
+        """The request under its Idempotency-Key; the operation is declared `idempotent`."""
+        if self.idempotency is None:
+            raise TypeError(f"operation {self.operation_id} is not declared idempotent")
+        return self.idempotency
+
+    @property
+    def list_identity(self) -> bytes:
+        """Operation, path and filters: what a cursor of this list is bound to."""
+        request = self.http_request
+        filters = sorted(pair for pair in request.query.items() if pair[0] not in _PAGE_PARAMETERS)
+        return orjson.dumps([self.operation_id, dict(request.match_info), filters])
+
+    def require_version(self, version: int) -> None:
+        """Refuse an edit of anything but what the caller has seen; call it with the row locked.
+
+        Raises:
+            Problem: 412 `precondition_failed`.
+        """
+        if self.if_match is not None:
+            check_if_match(self.if_match, version)
+
+    def render(self, content: T | Reply[T]) -> RenderedReply[T]:
+        """The answer as bytes, to record it with its effect."""
+        return self.renderer(content)
+
+    async def once(
+        self, connection: Connection, effect: Callable[[], Awaitable[T | Reply[T]]]
+    ) -> RenderedReply[T]:
+        """Run `effect` once per Idempotency-Key, in this transaction; its answer, or the recorded one.
+
+        Raises:
+            Problem: 422 `idempotency_key_reused`, or what the effect raises (then nothing is recorded).
+        """
+        request = self.idempotent_request
+        (earlier,) = await claim(connection, [request])
+        if isinstance(earlier, Problem):
+            raise earlier
+        if earlier is not None:
+            return earlier
+        reply = self.render(await effect())
+        await record(connection, [Outcome(request, reply)])
+        return reply

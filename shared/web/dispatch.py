@@ -1,0 +1,123 @@
+"""One operation answering requests: who asks, what they ask, the handler, the answer as bytes."""
+
+from typing import Any
+
+from aiohttp import hdrs, web
+from pydantic import TypeAdapter
+
+from shared.web.auth import ANONYMOUS, Principal, TokenVerifier
+from shared.web.context import REQUEST_ID, RequestContext
+from shared.web.etag import etag_of, is_not_modified, parse_entity_tags
+from shared.web.idempotency import IdempotencyRaceError, IdempotentRequest, InFlight, hash_request, read_key
+from shared.web.operations import Operation
+from shared.web.paging import Page
+from shared.web.problems import PRECONDITION_REQUIRED, REQUEST_IN_PROGRESS
+from shared.web.replies import Content, RenderedReply, Reply
+from shared.web.validation import parse_body, parse_path, parse_query, read_body
+
+_RACE_ATTEMPTS = 3
+_JSON = "application/json"
+
+
+class Dispatcher:
+    """The aiohttp handler of one operation."""
+
+    def __init__(self, operation: Operation, verifier: TokenVerifier, in_flight: InFlight) -> None:
+        self._operation = operation
+        self._declared = operation.declared
+        self._verifier = verifier
+        self._in_flight = in_flight
+
+    async def handle(self, request: web.Request) -> web.StreamResponse:
+        """Answer one request; what is wrong with it is raised as a Problem."""
+        principal = await self._authorize(request)
+        context = RequestContext(
+            http_request=request,
+            operation_id=self._operation.operation_id,
+            principal=principal,
+            request_id=request[REQUEST_ID],
+            renderer=lambda result: self._render(request, result),
+        )
+        arguments = await self._arguments(request, context)
+        if context.idempotency is None:
+            reply = self._render(request, await self._operation.handler(**arguments))
+        else:
+            async with self._in_flight.alone(context.idempotency):
+                reply = await self._run_idempotent(request, arguments)
+        return _respond(request, reply)
+
+    async def _authorize(self, request: web.Request) -> Principal:
+        permission = self._declared.permission
+        if permission is None:
+            return ANONYMOUS
+        principal = await self._verifier.authenticate(request.headers.get(hdrs.AUTHORIZATION))
+        principal.require(permission)
+        return principal
+
+    async def _arguments(self, request: web.Request, context: RequestContext) -> dict[str, Any]:
+        operation = self._operation
+        arguments: dict[str, Any] = {}
+        if operation.path_model is not None:
+            arguments["path"] = parse_path(operation.path_model, request)
+        if operation.query_model is not None:
+            arguments["query"] = parse_query(operation.query_model, request)
+        if self._declared.if_match:
+            context.if_match = _required_if_match(request)
+        key = read_key(request.headers.get("Idempotency-Key")) if self._declared.idempotent else None
+        body = b""
+        if operation.body is not None:
+            body = await read_body(request)
+            arguments["body"] = parse_body(operation.body, body)
+        if key is not None:
+            scope = f"{context.principal.subject} {operation.operation_id}"
+            context.idempotency = IdempotentRequest(scope, key, hash_request(request.raw_path, body))
+        if "ctx" in operation.arguments:
+            arguments["ctx"] = context
+        return arguments
+
+    async def _run_idempotent(self, request: web.Request, arguments: dict[str, Any]) -> RenderedReply[Any]:
+        for _attempt in range(_RACE_ATTEMPTS):
+            try:
+                return self._render(request, await self._operation.handler(**arguments))
+            except IdempotencyRaceError:
+                continue
+        raise REQUEST_IN_PROGRESS(headers={"Retry-After": "1"})
+
+    def _render(self, request: web.Request, result: Any) -> RenderedReply[Any]:
+        if isinstance(result, RenderedReply):
+            return result
+        if isinstance(result, Content):
+            headers = {hdrs.CONTENT_TYPE: self._declared.produces, **result.headers}
+            return RenderedReply(result.status or self._declared.status, headers, result.body)
+        if not isinstance(result, Reply):
+            result = Reply(result)
+        return self._render_model(request, result)
+
+    def _render_model(self, request: web.Request, reply: Reply[Any]) -> RenderedReply[Any]:
+        headers = dict(reply.headers)
+        if reply.version is not None:
+            headers[hdrs.ETAG] = etag_of(reply.version)
+        if isinstance(reply.content, Page) and reply.content.next_cursor:
+            url = request.rel_url.update_query(cursor=reply.content.next_cursor)
+            headers[hdrs.LINK] = f'<{url}>; rel="next"'
+        status = reply.status or self._declared.status
+        adapter: TypeAdapter[Any] | None = self._operation.response
+        if adapter is None:
+            return RenderedReply(status, headers, b"")
+        headers[hdrs.CONTENT_TYPE] = _JSON
+        return RenderedReply(status, headers, adapter.dump_json(reply.content))
+
+
+def _required_if_match(request: web.Request) -> frozenset[str]:
+    header = request.headers.get(hdrs.IF_MATCH)
+    if header is None:
+        raise PRECONDITION_REQUIRED("Send the ETag of what you read as If-Match.")
+    return parse_entity_tags(header, name=hdrs.IF_MATCH)
+
+
+def _respond(request: web.Request, reply: RenderedReply[Any]) -> web.Response:
+    etag = reply.headers.get(hdrs.ETAG)
+    if_none_match = request.headers.get(hdrs.IF_NONE_MATCH)
+    if etag and if_none_match and request.method in {"GET", "HEAD"} and is_not_modified(if_none_match, etag):
+        return web.Response(status=304, headers={hdrs.ETAG: etag})
+    return web.Response(status=reply.status, headers=reply.headers, body=reply.body)

@@ -1,0 +1,65 @@
+"""Health for whoever runs the process: alive, ready, and its metrics."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+
+import orjson
+from aiohttp import web
+
+from shared.telemetry import get_logger, render_metrics
+
+ReadyCheck = Callable[[], Awaitable[object]]
+
+CHECK_TIMEOUT_SECONDS = 2.0
+
+log = get_logger(__name__)
+
+
+class Health:
+    """`/health/live` says only that the loop answers; `/health/ready` runs the named checks.
+
+    A check passes when it returns, and fails when it raises or takes longer than two seconds. Liveness never
+    looks at the database: a process must not be killed because something else is down.
+    """
+
+    def __init__(self, checks: Mapping[str, ReadyCheck]) -> None:
+        self._checks = dict(checks)
+
+    def routes(self) -> list[web.RouteDef]:
+        return [
+            web.get("/health/live", self._live),
+            web.get("/health/ready", self._ready),
+            web.get("/metrics", _metrics),
+        ]
+
+    async def _live(self, _request: web.Request) -> web.Response:
+        return _json(200, {"status": "live"})
+
+    async def _ready(self, _request: web.Request) -> web.Response:
+        reasons = await asyncio.gather(*(_failure(name, check) for name, check in self._checks.items()))
+        failed = {name: why for name, why in zip(self._checks, reasons, strict=True) if why is not None}
+        states = {name: failed.get(name, "ok") for name in self._checks}
+        if failed:
+            return _json(503, {"status": "not ready", "failed": sorted(failed), "checks": states})
+        return _json(200, {"status": "ready", "checks": states})
+
+
+async def _failure(name: str, check: ReadyCheck) -> str | None:
+    try:
+        async with asyncio.timeout(CHECK_TIMEOUT_SECONDS):
+            await check()
+    except TimeoutError:
+        return "timed out"
+    except Exception as error:  # noqa: BLE001 - whatever a check raises is its answer
+        log.warning("not ready", check=name, error=type(error).__name__)
+        return type(error).__name__
+    return None
+
+
+async def _metrics(_request: web.Request) -> web.Response:
+    body, content_type = render_metrics()
+    return web.Response(body=body, headers={"Content-Type": content_type})
+
+
+def _json(status: int, document: object) -> web.Response:
+    return web.Response(status=status, body=orjson.dumps(document), content_type="application/json")

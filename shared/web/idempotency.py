@@ -1,0 +1,178 @@
+"""Idempotency-Key: a repeated request gets the first answer again and has no second effect.
+
+The answer is recorded in the transaction that has the effect, so either both exist or neither; an error rolls
+back, leaves nothing, and the request may be tried again. One request uses `RequestContext.once`; a shared
+commit claims and records many at once with `claim` and `record`, and gives each request its own answer.
+"""
+
+import asyncio
+import hashlib
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import orjson
+
+from shared.db import Connection
+from shared.web.problems import (
+    IDEMPOTENCY_KEY_REQUIRED,
+    IDEMPOTENCY_KEY_REUSED,
+    MALFORMED_REQUEST,
+    REQUEST_IN_PROGRESS,
+    Problem,
+)
+from shared.web.replies import RenderedReply
+
+MAX_KEY_LENGTH = 255
+WAIT_SECONDS = 5.0
+
+_CLAIM = """
+    select asked.position, k.request_hash, k.status, k.headers::text as headers, k.body
+      from unnest($1::text[], $2::text[]) with ordinality as asked (scope, key, position)
+      join idempotency_keys k using (scope, key)
+"""
+
+# Sorted, so that two processes recording some of the same keys wait for each other and never deadlock.
+_RECORD = """
+    insert into idempotency_keys (scope, key, request_hash, status, headers, body)
+    select scope, key, request_hash, status, headers::jsonb, body
+      from unnest($1::text[], $2::text[], $3::bytea[], $4::smallint[], $5::text[], $6::bytea[])
+        as done (scope, key, request_hash, status, headers, body)
+     order by scope, key
+        on conflict do nothing
+    returning 1
+"""
+
+_FORGET = "delete from idempotency_keys where created_at < $1 returning 1"
+
+
+@dataclass(frozen=True, slots=True)
+class IdempotentRequest:
+    """One request under its key: `scope` is who asked for which operation, `request_hash` covers it."""
+
+    scope: str
+    key: str
+    request_hash: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """The answer to record for a request."""
+
+    request: IdempotentRequest
+    reply: RenderedReply[Any]
+
+
+class IdempotencyRaceError(Exception):
+    """Another process recorded one of these keys first: roll back and run again; `claim` then replays."""
+
+
+async def claim(
+    connection: Connection, requests: Sequence[IdempotentRequest]
+) -> list[RenderedReply[Any] | Problem | None]:
+    """For each request in order the answer without acting: a replay, 422 `idempotency_key_reused`, or None.
+
+    The requests differ in (scope, key): those of one process that do not wait for each other anyway.
+    """
+    rows = await connection.fetch(
+        _CLAIM, [request.scope for request in requests], [request.key for request in requests]
+    )
+    claimed: list[RenderedReply[Any] | Problem | None] = [None] * len(requests)
+    for row in rows:
+        index = row["position"] - 1
+        claimed[index] = _answer(requests[index], row)
+    return claimed
+
+
+async def record(connection: Connection, outcomes: Sequence[Outcome]) -> None:
+    """Record answers in the transaction of their effects.
+
+    Raises:
+        IdempotencyRaceError: another process was first with one of the keys; nothing may be committed.
+    """
+    columns = zip(*(_columns(outcome) for outcome in outcomes), strict=True)
+    rows = await connection.fetch(_RECORD, *(list(column) for column in columns)) if outcomes else []
+    if len(rows) != len(outcomes):
+        raise IdempotencyRaceError
+
+
+async def forget_before(connection: Connection, instant: datetime) -> int:
+    """Delete answers recorded before `instant`; returns how many. Keys are kept a day at least."""
+    return len(await connection.fetch(_FORGET, instant))
+
+
+def _columns(outcome: Outcome) -> tuple[str, str, bytes, int, str, bytes]:
+    request, reply = outcome.request, outcome.reply
+    headers = orjson.dumps(dict(reply.headers)).decode()
+    return request.scope, request.key, request.request_hash, reply.status, headers, reply.body
+
+
+def _answer(request: IdempotentRequest, row: Any) -> RenderedReply[Any] | Problem:
+    if row["request_hash"] != request.request_hash:
+        return IDEMPOTENCY_KEY_REUSED("Use a new key for a new request; repeat a request with its own body.")
+    headers = {**orjson.loads(row["headers"]), "Idempotency-Replayed": "true"}
+    return RenderedReply(status=row["status"], headers=headers, body=row["body"])
+
+
+def read_key(header: str | None) -> str:
+    """The key in an Idempotency-Key header: 1 to 255 visible ASCII characters, quoted or not.
+
+    Raises:
+        Problem: 400 `idempotency_key_required` or `malformed_request`.
+    """
+    if header is None:
+        raise IDEMPOTENCY_KEY_REQUIRED("Send a unique key, and the same one when you repeat the request.")
+    key = header[1:-1] if len(header) > 1 and header[0] == header[-1] == '"' else header
+    if not 1 <= len(key) <= MAX_KEY_LENGTH or not key.isascii() or not key.isprintable():
+        raise MALFORMED_REQUEST(
+            "The Idempotency-Key is not usable.",
+            errors=[
+                {
+                    "field": "header.Idempotency-Key",
+                    "message": f"Expected 1 to {MAX_KEY_LENGTH} visible ASCII characters.",
+                }
+            ],
+        )
+    return key
+
+
+def hash_request(path_and_query: str, body: bytes) -> bytes:
+    """SHA-256 of all that a request asks."""
+    return hashlib.sha256(path_and_query.encode() + b"\n" + body).digest()
+
+
+class InFlight:
+    """Requests that this process is answering now, by scope and key: a repeat waits for the first."""
+
+    def __init__(self, wait_seconds: float = WAIT_SECONDS) -> None:
+        self._wait_seconds = wait_seconds
+        self._running: dict[tuple[str, str], asyncio.Event] = {}
+
+    @asynccontextmanager
+    async def alone(self, request: IdempotentRequest) -> AsyncIterator[None]:
+        """Run the block when no other request with this key runs.
+
+        Raises:
+            Problem: 409 `request_in_progress` when the other one takes too long.
+        """
+        identity = (request.scope, request.key)
+        await self._wait_for_others(identity)
+        finished = self._running[identity] = asyncio.Event()
+        try:
+            yield
+        finally:
+            del self._running[identity]
+            finished.set()
+
+    async def _wait_for_others(self, identity: tuple[str, str]) -> None:
+        try:
+            async with asyncio.timeout(self._wait_seconds):
+                while (running := self._running.get(identity)) is not None:
+                    await running.wait()
+        except TimeoutError:
+            raise REQUEST_IN_PROGRESS(
+                "Repeat the request with the same key a little later to get its answer.",
+                headers={"Retry-After": "1"},
+            ) from None

@@ -1,0 +1,96 @@
+"""Who may do what: one total table of roles and permissions for all four services.
+
+A permission is `<what>:<action>`. Each role has all the rights of the one before it.
+"""
+
+from enum import StrEnum
+from typing import Literal, get_args
+
+Permission = Literal[
+    "customers:read",
+    "customers:write",
+    "activity:read",
+    "notes:read",
+    "notes:write",
+    "ledger:read",
+    "ledger:withdraw",
+    "ledger:approve",
+    "tickets:read",
+    "tickets:cancel",
+    "tickets:resolve",
+    "subscriptions:read",
+    "subscriptions:write",
+    "draws:read",
+    "draws:write",
+    "correspondence:read",
+    "correspondence:send",
+    "blocked_addresses:read",
+    "blocked_addresses:write",
+    "templates:read",
+    "templates:write",
+    "loyalty:read",
+    "loyalty:write",
+    "loyalty:approve",
+    "campaigns:read",
+    "campaigns:write",
+    "rules:read",
+    "rules:write",
+    "dead_letters:read",
+    "dead_letters:manage",
+    "audit:read",
+]
+
+PERMISSIONS: frozenset[Permission] = frozenset(get_args(Permission))
+
+
+class Role(StrEnum):
+    """What the `role` claim of a token may say."""
+
+    VIEWER = "viewer"
+    AGENT = "agent"
+    SUPERVISOR = "supervisor"
+    ADMINISTRATOR = "administrator"
+
+
+_VIEWER: frozenset[Permission] = frozenset(
+    {
+        "customers:read",
+        "activity:read",
+        "notes:read",
+        "ledger:read",
+        "tickets:read",
+        "subscriptions:read",
+        "draws:read",
+        "correspondence:read",
+        "blocked_addresses:read",
+        "templates:read",
+        "loyalty:read",
+        "campaigns:read",
+        "rules:read",
+    }
+)
+_AGENT: frozenset[Permission] = _VIEWER | {
+    "customers:write",
+    "notes:write",
+    "ledger:withdraw",
+    "tickets:cancel",
+    "subscriptions:write",
+    "correspondence:send",
+    "blocked_addresses:write",
+    "loyalty:write",
+}
+_SUPERVISOR: frozenset[Permission] = _AGENT | {
+    "ledger:approve",
+    "loyalty:approve",
+    "tickets:resolve",
+    "dead_letters:read",
+    "dead_letters:manage",
+    "audit:read",
+}
+
+ROLE_PERMISSIONS: dict[Role, frozenset[Permission]] = {
+    Role.VIEWER: _VIEWER,
+    Role.AGENT: _AGENT,
+    Role.SUPERVISOR: _SUPERVISOR,
+    Role.ADMINISTRATOR: PERMISSIONS,
+}

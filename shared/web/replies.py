@@ -1,0 +1,38 @@
+"""What an operation may answer besides a plain model."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Generic, TypeVar
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Reply(Generic[T]):
+    """A model with more than a body: a status other than the declared one, headers, the resource's version.
+
+    `version` becomes the ETag; a GET whose If-None-Match names it is answered 304.
+    """
+
+    content: T
+    status: int | None = None
+    headers: Mapping[str, str] = field(default_factory=dict)
+    version: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RenderedReply(Generic[T]):
+    """An answer that is already bytes: what an Idempotency-Key replays. `T` only says which model it is."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Content:
+    """A body that is not JSON, such as a rendered message; declare its type with `produces`."""
+
+    body: bytes
+    status: int | None = None
+    headers: Mapping[str, str] = field(default_factory=dict)

@@ -1,0 +1,127 @@
+"""From bytes and strings to validated models, and from what is wrong with them to a problem document."""
+
+from collections.abc import Callable, Iterable
+from typing import Any, TypeVar
+
+import orjson
+from aiohttp import web
+from pydantic import TypeAdapter, ValidationError
+
+from shared.web.models import RequestModel
+from shared.web.problems import (
+    MALFORMED_JSON,
+    MALFORMED_REQUEST,
+    UNSUPPORTED_MEDIA_TYPE,
+    VALIDATION_FAILED,
+    FieldError,
+    Problem,
+)
+
+ModelT = TypeVar("ModelT", bound=RequestModel)
+
+_MAX_ERRORS = 20
+_MAX_NAME_LENGTH = 200
+_NUL = "The character U+0000 is not allowed."
+
+
+async def read_body(request: web.Request) -> bytes:
+    """The body of a request that says it is JSON.
+
+    Raises:
+        Problem: 415 `unsupported_media_type`, 400 `malformed_request` when it cannot be read.
+    """
+    if request.content_type != "application/json" or (request.charset or "utf-8").lower() != "utf-8":
+        raise UNSUPPORTED_MEDIA_TYPE("Send the body as application/json in UTF-8.")
+    try:
+        return await request.read()
+    except (web.RequestPayloadError, ConnectionResetError) as error:
+        raise MALFORMED_REQUEST("The body could not be read.") from error
+
+
+def parse_body(adapter: TypeAdapter[Any], body: bytes) -> Any:
+    """The validated body.
+
+    Raises:
+        Problem: 400 `malformed_json` or 422 `validation_failed`.
+    """
+    if not body:
+        raise MALFORMED_JSON("The body is empty.")
+    try:
+        value = adapter.validate_json(body)
+    except ValidationError as error:
+        raise _problem_of(error, "body") from None
+    if b"\\u0000" in body and (fields := list(_fields_with_nul(orjson.loads(body), "body"))):
+        raise VALIDATION_FAILED(errors=[{"field": name, "message": _NUL} for name in fields[:_MAX_ERRORS]])
+    return value
+
+
+def parse_path(model: type[ModelT], request: web.Request) -> ModelT:
+    """The validated path parameters.
+
+    Raises:
+        Problem: 422 `validation_failed`.
+    """
+    return _parse_strings(model.model_validate, dict(request.match_info), "path")
+
+
+def parse_query(model: type[ModelT], request: web.Request) -> ModelT:
+    """The validated query; a parameter may be given more than once when its field is a list.
+
+    Raises:
+        Problem: 422 `validation_failed`.
+    """
+    if not request.query_string:
+        return _parse_strings(model.model_validate, {}, "query")
+    values: dict[str, Any] = {}
+    for name, value in request.query.items():
+        values.setdefault(name, []).append(value)
+    for name, given in values.items():
+        if not _is_list(model, name):
+            values[name] = given[0] if len(given) == 1 else given
+    return _parse_strings(model.model_validate, values, "query")
+
+
+def _is_list(model: type[RequestModel], name: str) -> bool:
+    field = model.model_fields.get(name)
+    return field is not None and getattr(field.annotation, "__origin__", None) in {
+        list,
+        tuple,
+        set,
+        frozenset,
+    }
+
+
+def _parse_strings(validate: Callable[[Any], ModelT], values: dict[str, Any], place: str) -> ModelT:
+    if nul := list(_fields_with_nul(values, place)):
+        raise VALIDATION_FAILED(errors=[{"field": name, "message": _NUL} for name in nul[:_MAX_ERRORS]])
+    try:
+        return validate(values)
+    except ValidationError as error:
+        raise _problem_of(error, place) from None
+
+
+def _problem_of(error: ValidationError, place: str) -> Problem:
+    details = error.errors(include_url=False, include_context=False, include_input=False)
+    if details[0]["type"] == "json_invalid":
+        return MALFORMED_JSON(details[0]["msg"])
+    errors: list[FieldError] = [
+        {"field": _name(place, detail["loc"]), "message": detail["msg"]} for detail in details[:_MAX_ERRORS]
+    ]
+    return VALIDATION_FAILED(errors=errors)
+
+
+def _name(place: str, location: Iterable[int | str]) -> str:
+    return ".".join([place, *(str(part) for part in location)])[:_MAX_NAME_LENGTH]
+
+
+def _fields_with_nul(value: Any, name: str) -> Iterable[str]:
+    if isinstance(value, str):
+        if "\x00" in value:
+            yield name[:_MAX_NAME_LENGTH].replace("\x00", "")
+    elif isinstance(value, dict):
+        for key, item in value.items():
+            yield from _fields_with_nul(key, name)
+            yield from _fields_with_nul(item, f"{name}.{key}")
+    elif isinstance(value, list):
+        for index, item in enumerate(value):
+            yield from _fields_with_nul(item, f"{name}.{index}")
