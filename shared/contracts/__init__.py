@@ -1,7 +1,7 @@
 """Every event that crosses Kafka, as pydantic models: the one place that says what a topic carries.
 
-`registry()` maps an event type such as `recourse.purchase.completed.v1` to its model. Reading ignores fields it does
-not know, so that a newer writer never breaks an older reader; everything it does know is checked strictly.
+`registry()` maps an event type such as `recourse.purchase.completed.v1` to its model. Reading ignores fields
+it does not know, so that a newer writer never breaks an older reader; what it does know is checked strictly.
 """
 
 from shared.contracts.balances import BalanceCredited, BalanceDebited, BalanceRefused

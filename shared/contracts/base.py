@@ -14,12 +14,8 @@ EmailAddress = Annotated[str, StringConstraints(max_length=254, pattern=r"^[^@\s
 PhoneNumber = Annotated[str, StringConstraints(min_length=3, max_length=40, pattern=r"^[0-9+() ./-]+$")]
 Currency = Annotated[str, StringConstraints(pattern=r"^[A-Z]{3}$")]
 Language = Annotated[str, StringConstraints(pattern=r"^[a-z]{2,3}(-[A-Za-z0-9]{2,8})*$")]
-MinorUnits = Annotated[
-    int, Field(ge=0, le=1_000_000_000_000, description="Money in minor units of the currency")
-]
-SignedMinorUnits = Annotated[
-    int, Field(ge=-(10**15), le=10**15, description="Money in minor units, may be negative")
-]
+MinorUnits = Annotated[int, Field(ge=0, le=1_000_000_000_000, description="Money in minor units")]
+SignedMinorUnits = Annotated[int, Field(ge=-(10**15), le=10**15, description="Minor units, may be negative")]
 Points = Annotated[int, Field(ge=0, le=1_000_000_000_000)]
 Moment = AwareDatetime
 PaymentMethod = Literal["card", "bank_transfer", "cash", "balance"]

@@ -15,7 +15,7 @@ from shared.contracts.base import (
 
 
 class CustomerChanged(CustomerEvent):
-    """A customer as it is now. `version` grows by one with each change: an older one never replaces a newer."""
+    """A customer as it is now. `version` grows with each change: an older one never replaces a newer."""
 
     type: ClassVar[str] = "recourse.customer.changed.v1"
     topic: ClassVar[str] = "customers"

@@ -32,7 +32,7 @@ class Customer(Contract):
 
 
 class Payment(Contract):
-    """How the order is paid: `balance` takes it from the customer's account, all others bring the money in."""
+    """How the order is paid: `balance` takes it from the customer's account, the others bring it in."""
 
     transaction_id: Identifier
     method: PaymentMethod
@@ -140,4 +140,4 @@ class PurchaseFailed(_Purchase):
     }
 
     reason: LongText
-    tickets: Annotated[list[PurchasedTicket], Field(max_length=1000)] = []
+    tickets: Annotated[list[PurchasedTicket], Field(max_length=1000, default_factory=list)]

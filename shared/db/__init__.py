@@ -1,0 +1,8 @@
+"""PostgreSQL for every service: the pool, what counts as a passing fault, migrations and shared commits."""
+
+from shared.db.database import Connection, Database
+from shared.db.faults import is_transient
+from shared.db.group_commit import GroupCommit
+from shared.db.migrations import MigrationSource, migrate
+
+__all__ = ["Connection", "Database", "GroupCommit", "MigrationSource", "is_transient", "migrate"]

@@ -1,0 +1,38 @@
+"""Events between services, effectively once, in batches, over Kafka and PostgreSQL.
+
+A service declares a `Handler` for each type of event, gives them to a `Consumer`, runs a `Relay` beside it, and
+writes only inside a `UnitOfWork`:
+
+    async def book(batch: Batch[TicketsPurchased]) -> None:
+        await store.book(batch.connection, [event.data for event in batch.events])
+        for event in batch.events:
+            batch.publish(BalanceDebited(...), cause=event)
+
+    Consumer(name="accounts", kafka=..., unit_of_work=..., handlers=[Handler(TicketsPurchased, book)], lock=...)
+
+State, inbox, consumer offset and outbox commit in one transaction. `docs/messaging.md` explains how.
+"""
+
+from shared.messaging.batch import AnyHandler, Batch, Handler, one_by_one
+from shared.messaging.consumer import Consumer
+from shared.messaging.kafka import KafkaError, KafkaSettings
+from shared.messaging.publisher import EventPublisher, Publication
+from shared.messaging.records import Received
+from shared.messaging.relay import Relay
+from shared.messaging.unit_of_work import Transaction, UnitOfWork
+
+__all__ = [
+    "AnyHandler",
+    "Batch",
+    "Consumer",
+    "EventPublisher",
+    "Handler",
+    "KafkaError",
+    "KafkaSettings",
+    "Publication",
+    "Received",
+    "Relay",
+    "Transaction",
+    "UnitOfWork",
+    "one_by_one",
+]

@@ -1,0 +1,84 @@
+"""The connection pool of a service."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Self
+
+import asyncpg
+import orjson
+
+if TYPE_CHECKING:
+    # asyncpg's classes take a type parameter in the stubs only
+    Connection = asyncpg.Connection[asyncpg.Record] | asyncpg.pool.PoolConnectionProxy[asyncpg.Record]
+    Pool = asyncpg.Pool[asyncpg.Record]
+else:
+    Connection = asyncpg.Connection
+    Pool = asyncpg.Pool
+
+SESSION_SETTINGS = {
+    "timezone": "UTC",
+    # A paused process that holds row locks must not stop the one that took over from it.
+    "idle_in_transaction_session_timeout": "5s",
+    "lock_timeout": "10s",
+    "statement_timeout": "30s",
+}
+
+
+async def prepare_session(connection: Connection) -> None:
+    """Make jsonb columns Python values on this connection."""
+    await connection.set_type_codec(
+        "jsonb",
+        encoder=lambda value: orjson.dumps(value).decode(),
+        decoder=orjson.loads,
+        schema="pg_catalog",
+    )
+
+
+async def _keep_session(_: Connection) -> None:
+    """Skip asyncpg's reset query: no code here changes a session, and the query costs a round trip."""
+
+
+class Database:
+    """A pool of connections to the one database that its service owns.
+
+    Transactions belong to `shared.messaging.UnitOfWork`; `read` is for statements that change nothing.
+    """
+
+    def __init__(self, dsn: str, pool: Pool) -> None:
+        self.dsn = dsn
+        self._pool = pool
+
+    @classmethod
+    async def connect(cls, dsn: str, *, application: str, min_size: int = 1, max_size: int = 10) -> Self:
+        """Open the pool. Raises what asyncpg raises when the server cannot be reached."""
+        pool = await asyncpg.create_pool(
+            dsn,
+            min_size=min_size,
+            max_size=max_size,
+            init=prepare_session,
+            reset=_keep_session,
+            server_settings=SESSION_SETTINGS | {"application_name": application},
+            command_timeout=60,
+        )
+        return cls(dsn, pool)
+
+    @asynccontextmanager
+    async def read(self) -> AsyncIterator[Connection]:
+        """A connection for reading, each statement its own snapshot."""
+        async with self._pool.acquire(timeout=10) as connection:
+            yield connection
+
+    @asynccontextmanager
+    async def transaction(self) -> AsyncIterator[Connection]:
+        """One transaction, committed when the block ends and rolled back when it raises."""
+        async with self._pool.acquire(timeout=10) as connection, connection.transaction():
+            yield connection
+
+    async def ping(self) -> None:
+        """Ask the server for an answer. Raises when there is none."""
+        async with self.read() as connection:
+            await connection.execute("select 1")
+
+    async def close(self) -> None:
+        """Close all connections, after those in use are given back."""
+        await self._pool.close()

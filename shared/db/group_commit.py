@@ -1,0 +1,59 @@
+"""Shared commits: requests that wait while one commit runs go together into the next."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Generic, TypeVar
+
+Request = TypeVar("Request")
+Answer = TypeVar("Answer")
+
+
+class GroupCommit(Generic[Request, Answer]):
+    """Runs `commit` over everything that was submitted while its last run lasted.
+
+    `commit` gets the requests in order of arrival and returns one answer for each, in the same order; an answer
+    that is an exception is raised to its own caller alone. When `commit` itself raises, every caller of that run
+    gets the error.
+    """
+
+    def __init__(
+        self,
+        commit: Callable[[Sequence[Request]], Awaitable[Sequence[Answer | Exception]]],
+        *,
+        max_requests: int = 500,
+    ) -> None:
+        self._commit = commit
+        self._max_requests = max_requests
+        self._waiting: list[tuple[Request, asyncio.Future[Answer]]] = []
+        self._runner: asyncio.Task[None] | None = None
+
+    async def submit(self, request: Request) -> Answer:
+        """Wait for the commit that holds this request and return its answer, or raise its error."""
+        future: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
+        self._waiting.append((request, future))
+        if self._runner is None:
+            self._runner = asyncio.create_task(self._run(), name="group-commit")
+        # The commit belongs to all who share it, so one caller that goes away must not stop it.
+        return await asyncio.shield(future)
+
+    async def _run(self) -> None:
+        try:
+            while self._waiting:
+                group = self._waiting[: self._max_requests]
+                del self._waiting[: self._max_requests]
+                await self._run_group(group)
+        finally:
+            self._runner = None
+
+    async def _run_group(self, group: list[tuple[Request, asyncio.Future[Answer]]]) -> None:
+        try:
+            answers = await self._commit([request for request, _ in group])
+        except Exception as error:  # noqa: BLE001 - each caller gets it raised
+            answers = [error] * len(group)
+        for (_, future), answer in zip(group, answers, strict=True):
+            if future.done():
+                continue
+            if isinstance(answer, Exception):
+                future.set_exception(answer)
+            else:
+                future.set_result(answer)

@@ -1,0 +1,204 @@
+"""CloudEvents 1.0 on Kafka: binary mode written, binary and structured mode read.
+
+https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/bindings/kafka-protocol-binding.md
+"""
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import orjson
+from pydantic import TypeAdapter, ValidationError
+
+from shared.contracts import Event, event_types, registry
+from shared.messaging.records import Decoded, Headers, Ignored, Received, Record, Undecodable
+from shared.telemetry.trace import continue_trace
+
+MAX_VALUE_BYTES = 1_000_000
+MAX_ATTRIBUTE_CHARACTERS = 256
+STRUCTURED = "application/cloudevents"
+_DATETIME: TypeAdapter[datetime] = TypeAdapter(datetime)
+
+
+@dataclass(frozen=True, slots=True)
+class _Attributes:
+    id: str
+    source: str
+    type: str
+    time: datetime | None
+    traceparent: str | None
+    payload: bytes
+
+
+class _NotAnEventError(Exception):
+    def __init__(self, code: str, detail: str) -> None:
+        super().__init__(detail)
+        self.code = code
+        self.detail = detail
+
+
+def binary_headers(
+    *,
+    event_id: str,
+    source: str,
+    event_type: str,
+    time: datetime,
+    subject: str | None,
+    traceparent: str | None,
+) -> Headers:
+    """The headers of an event in binary mode."""
+    headers = [
+        ("ce_specversion", b"1.0"),
+        ("ce_id", event_id.encode()),
+        ("ce_source", source.encode()),
+        ("ce_type", event_type.encode()),
+        ("ce_time", time.isoformat().encode()),
+        ("content-type", b"application/json"),
+    ]
+    if subject is not None:
+        headers.append(("ce_subject", subject.encode()))
+    if traceparent is not None:
+        headers.append(("traceparent", traceparent.encode()))
+    return tuple(headers)
+
+
+class Decoder:
+    """Turns records into events of the types that are handled; never raises for what a record holds."""
+
+    def __init__(self, handled: Collection[str] | None = None) -> None:
+        self._contracts = registry()
+        self._known_types = event_types()
+        self._handled = set(self._contracts if handled is None else handled)
+
+    def decode(self, record: Record) -> Decoded:
+        """The event in the record, or why there is none."""
+        try:
+            attributes = _attributes(record)
+        except _NotAnEventError as fault:
+            return Undecodable(record, fault.code, fault.detail)
+        contract = self._contracts.get(attributes.type)
+        if contract is None:
+            return self._unknown(record, attributes)
+        if attributes.type not in self._handled:
+            return Ignored(record)
+        try:
+            data = contract.model_validate_json(attributes.payload)
+        except ValidationError as error:
+            return _fault(record, attributes, "schema_violation", describe(error), _guess_key(attributes.payload))
+        return Received(
+            id=attributes.id,
+            source=attributes.source,
+            type=attributes.type,
+            time=attributes.time,
+            key=data.key(),
+            data=data,
+            trace=continue_trace(attributes.traceparent),
+            record=record,
+        )
+
+    def _unknown(self, record: Record, attributes: _Attributes) -> Undecodable:
+        name, _, version = attributes.type.rpartition(".v")
+        if name in self._known_types and version.isdigit():
+            return _fault(record, attributes, "unknown_version", f"{name} has no version {version}")
+        return _fault(record, attributes, "unknown_type", f"{attributes.type} is no type of event known here")
+
+
+def describe(error: ValidationError) -> str:
+    """Each fault with the field that has it; never the value, which may be personal."""
+    faults = [
+        f"{'.'.join(str(part) for part in fault['loc']) or 'event'}: {fault['msg']}"
+        for fault in error.errors(include_url=False, include_input=False, include_context=False)
+    ]
+    shown = "; ".join(faults[:10])
+    return shown if len(faults) <= 10 else f"{shown}; and {len(faults) - 10} more"
+
+
+def _fault(record: Record, attributes: _Attributes, code: str, detail: str, key: str | None = None) -> Undecodable:
+    return Undecodable(
+        record,
+        code,
+        detail,
+        event_id=attributes.id,
+        event_source=attributes.source,
+        event_type=attributes.type,
+        ordering_key=key,
+    )
+
+
+def _attributes(record: Record) -> _Attributes:
+    if record.value is None:
+        raise _NotAnEventError("no_value", "the record has no value")
+    if len(record.value) > MAX_VALUE_BYTES:
+        raise _NotAnEventError("too_large", f"{len(record.value)} bytes are more than {MAX_VALUE_BYTES}")
+    content_type = (record.header("content-type") or "application/json").partition(";")[0].strip().lower()
+    if content_type.startswith(STRUCTURED):
+        return _structured(record, content_type)
+    if content_type != "application/json":
+        raise _NotAnEventError("wrong_content_type", f"{content_type[:100]} is not application/json")
+    return _from(record.value, {name: record.header(f"ce_{name}") for name in _NAMES}, record)
+
+
+_NAMES = ("specversion", "id", "source", "type", "time", "traceparent")
+
+
+def _structured(record: Record, content_type: str) -> _Attributes:
+    if content_type != f"{STRUCTURED}+json":
+        raise _NotAnEventError("wrong_content_type", f"{content_type[:100]} is not {STRUCTURED}+json")
+    try:
+        document = orjson.loads(record.value or b"")
+    except orjson.JSONDecodeError as error:
+        raise _NotAnEventError("malformed_json", str(error)) from error
+    if not isinstance(document, dict) or "data" not in document:
+        raise _NotAnEventError("not_a_cloudevent", "a structured event is an object with the member data")
+    return _from(orjson.dumps(document["data"]), document, record)
+
+
+def _from(payload: bytes, attributes: Mapping[str, Any], record: Record) -> _Attributes:
+    if attributes.get("specversion") != "1.0":
+        raise _NotAnEventError("not_a_cloudevent", "specversion: CloudEvents 1.0 is expected")
+    time = attributes.get("time")
+    return _Attributes(
+        id=_required(attributes, "id"),
+        source=_required(attributes, "source"),
+        type=_required(attributes, "type"),
+        time=_time(time) if time is not None else None,
+        traceparent=_optional(attributes.get("traceparent")) or record.header("traceparent"),
+        payload=payload,
+    )
+
+
+def _required(attributes: Mapping[str, Any], name: str) -> str:
+    value = attributes.get(name)
+    if not isinstance(value, str) or not 0 < len(value) <= MAX_ATTRIBUTE_CHARACTERS or "\x00" in value:
+        raise _NotAnEventError("not_a_cloudevent", f"{name}: 1 to {MAX_ATTRIBUTE_CHARACTERS} characters are expected")
+    return value
+
+
+def _optional(value: object) -> str | None:
+    return value if isinstance(value, str) else None
+
+
+def _time(value: object) -> datetime:
+    try:
+        return _DATETIME.validate_python(value)
+    except ValidationError as error:
+        raise _NotAnEventError("not_a_cloudevent", "time: an RFC 3339 time is expected") from error
+
+
+def _guess_key(payload: bytes) -> str | None:
+    """The customer that a broken event names, so that later events of that customer can wait for it."""
+    try:
+        document = orjson.loads(payload)
+    except orjson.JSONDecodeError:
+        return None
+    if not isinstance(document, dict):
+        return None
+    customer = document.get("customer")
+    key = document.get("customer_id") or (customer.get("id") if isinstance(customer, dict) else None)
+    return key if isinstance(key, str) and 0 < len(key) <= 64 and "\x00" not in key else None
+
+
+def payload_of(event: Event) -> bytes:
+    """The event's data as JSON bytes."""
+    return event.model_dump_json(exclude_none=True).encode()

@@ -1,0 +1,166 @@
+"""The consumer of a service: a member of its group, with one worker for each partition it is given."""
+
+import asyncio
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from aiokafka import ConsumerRebalanceListener
+
+from shared.db import is_transient
+from shared.messaging.batch import AnyHandler, Lock
+from shared.messaging.breaker import Breaker
+from shared.messaging.kafka import KafkaError, KafkaSettings, make_consumer, stop_client
+from shared.messaging.processor import Processor
+from shared.messaging.progress import forget_old_events
+from shared.messaging.unit_of_work import UnitOfWork
+from shared.messaging.worker import PartitionWorker
+from shared.telemetry.logging import get_logger
+
+log = get_logger(__name__)
+
+DRAIN_SECONDS = 8.0
+INBOX_DAYS = 30
+
+
+class Consumer:
+    """Applies the events that a service handles, effectively once and in order per customer.
+
+    `name` is the consumer group and the name under which progress is kept. `lock` takes the locks of a batch's
+    customers, in the order in which it is given their ids, before any handler runs.
+    """
+
+    def __init__(
+        self,
+        *,
+        name: str,
+        kafka: KafkaSettings,
+        unit_of_work: UnitOfWork,
+        handlers: Sequence[AnyHandler],
+        lock: Lock,
+        batch_size: int = 2000,
+        concurrency: int = 4,
+        breaker: Breaker | None = None,
+    ) -> None:
+        self.name = name
+        self.breaker = breaker or Breaker()
+        self.processor = Processor(
+            consumer=name, unit_of_work=unit_of_work, handlers=handlers, lock=lock, breaker=self.breaker
+        )
+        self._kafka = kafka
+        self._topics = sorted({handler.contract.topic for handler in handlers})
+        self._batch_size = batch_size
+        self._slots = asyncio.Semaphore(concurrency)
+        self._workers: dict[Any, PartitionWorker] = {}
+        self._stopping = asyncio.Event()
+        self._joined = False
+
+    async def run(self) -> None:
+        """Consume until stopped; faults of the broker are waited out."""
+        upkeep = asyncio.create_task(self._upkeep(), name=f"{self.name}-upkeep")
+        try:
+            while not self._stopping.is_set():
+                try:
+                    await self._session()
+                except (KafkaError, OSError, TimeoutError) as error:
+                    log.warning("consumer interrupted", error=repr(error)[:300])
+                await self._rest(0.5)
+        finally:
+            upkeep.cancel()
+            await asyncio.wait([upkeep])
+
+    def stop(self) -> None:
+        """Let `run` drain, commit, leave the group and return."""
+        self._stopping.set()
+
+    async def check(self) -> None:
+        """Raises RuntimeError unless this process takes part in its group and the breaker is closed."""
+        if not self._joined:
+            raise RuntimeError("not a member of the consumer group yet")
+        if broken := self.breaker.open_for():
+            raise RuntimeError(f"the breaker is open for {', '.join(broken)}")
+
+    async def _session(self) -> None:
+        client = make_consumer(self._kafka, group=self.name, client_id=self.name)
+        client.subscribe([self._kafka.full_name(topic) for topic in self._topics], listener=_Listener(self, client))
+        try:
+            async with asyncio.timeout(30):
+                await client.start()
+            while not self._stopping.is_set():
+                await self._rest(1.0)
+                self._raise_worker_failure()
+                await self._commit_to_kafka(client)
+        finally:
+            self._joined = False
+            await self.release()
+            await self._commit_to_kafka(client)
+            await stop_client(client.stop())
+
+    def assign(self, client: Any, partitions: Iterable[Any]) -> None:
+        """Start a worker for each partition that the group gave to this process."""
+        self._joined = True
+        for partition in partitions:
+            self._workers[partition] = PartitionWorker(
+                client=client,
+                partition=partition,
+                topic=self._kafka.short_name(partition.topic),
+                processor=self.processor,
+                slots=self._slots,
+                batch=self._batch_size,
+            )
+
+    async def release(self) -> None:
+        """Drain all workers: what is under way commits, nothing new begins."""
+        workers, self._workers = list(self._workers.values()), {}
+        if workers:
+            await asyncio.gather(*(worker.stop(timeout=DRAIN_SECONDS) for worker in workers))
+
+    def _raise_worker_failure(self) -> None:
+        for worker in self._workers.values():
+            if worker.task.done() and not worker.task.cancelled():
+                worker.task.result()
+
+    async def _commit_to_kafka(self, client: Any) -> None:
+        """Tell Kafka how far we are, for tools that show lag. What counts is in the database."""
+        offsets = {
+            partition: worker.offset
+            for partition, worker in self._workers.items()
+            if worker.offset is not None and partition in client.assignment()
+        }
+        if not offsets:
+            return
+        try:
+            async with asyncio.timeout(5):
+                await client.commit(offsets)
+        except (KafkaError, OSError, TimeoutError) as error:
+            log.debug("offsets were not committed to Kafka", error=repr(error)[:200])
+
+    async def _upkeep(self) -> None:
+        while True:
+            await asyncio.sleep(1)
+            try:
+                await self.processor.apply_overdue()
+                async with self.processor.unit_of_work.begin() as transaction:
+                    await forget_old_events(transaction.connection, days=INBOX_DAYS)
+            except Exception as error:
+                if not is_transient(error):
+                    raise
+                log.warning("upkeep will be tried again", error=repr(error)[:200])
+
+    async def _rest(self, seconds: float) -> None:
+        try:
+            async with asyncio.timeout(seconds):
+                await self._stopping.wait()
+        except TimeoutError:
+            return
+
+
+class _Listener(ConsumerRebalanceListener):  # type: ignore[misc] # aiokafka ships no types
+    def __init__(self, consumer: Consumer, client: Any) -> None:
+        self._consumer = consumer
+        self._client = client
+
+    async def on_partitions_revoked(self, revoked: Iterable[Any]) -> None:  # noqa: ARG002 - all are, each time
+        await self._consumer.release()
+
+    async def on_partitions_assigned(self, assigned: Iterable[Any]) -> None:
+        self._consumer.assign(self._client, assigned)

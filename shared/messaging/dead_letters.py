@@ -1,0 +1,126 @@
+"""Dead letters: what could not be handled, kept whole for an operator and published on `<topic>.dead`."""
+
+import base64
+import hashlib
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from uuid import UUID
+
+from shared.contracts import Event
+from shared.db import Connection
+from shared.ids import uuid7
+from shared.messaging.outbox import OutboxRow
+from shared.messaging.records import Headers, Received, Record, Undecodable
+from shared.messaging.unit_of_work import Transaction
+
+DEAD_SUFFIX = ".dead"
+DEAD_TYPE = "recourse.dead_letter.v1"
+
+
+@dataclass(frozen=True, slots=True)
+class DeadLetter:
+    """A record that could not be handled. `parks` says that later events of its customer must wait."""
+
+    id: UUID
+    record: Record
+    code: str
+    detail: str
+    event_id: str | None
+    event_source: str | None
+    event_type: str | None
+    ordering_key: str | None
+    traceparent: str | None
+    parks: bool
+
+    @property
+    def fingerprint(self) -> str:
+        """The same for letters that died of the same cause, whatever ids and numbers their details name."""
+        shape = re.sub(r"[0-9]+", "#", self.detail)
+        cause = "\x00".join((self.record.topic, self.event_type or "", self.code, shape))
+        return hashlib.sha256(cause.encode()).hexdigest()[:16]
+
+
+def letter_for_record(fault: Undecodable, *, parks: bool) -> DeadLetter:
+    """The dead letter of a record that is no event of ours."""
+    return DeadLetter(
+        uuid7(), fault.record, fault.code, fault.detail[:2000], fault.event_id, fault.event_source,
+        fault.event_type, fault.ordering_key, fault.record.header("traceparent"),
+        parks and fault.ordering_key is not None,
+    )  # fmt: skip
+
+
+def letter_for_event(event: Received[Event], code: str, detail: str, *, parks: bool) -> DeadLetter:
+    """The dead letter of an event that its handler could not apply."""
+    return DeadLetter(
+        uuid7(), event.record, code, detail[:2000].replace("\x00", ""), event.id, event.source, event.type,
+        event.key, event.trace.traceparent, parks,
+    )  # fmt: skip
+
+
+async def store_letters(transaction: Transaction, *, consumer: str, letters: Sequence[DeadLetter]) -> None:
+    """Keep the letters, park the keys behind them and publish them on their dead-letter topics."""
+    for letter in letters:
+        stored = await _insert(transaction.connection, consumer, letter)
+        if letter.parks:
+            await transaction.connection.execute(
+                """insert into parked_keys (consumer, ordering_key, dead_letter_id)
+                   values ($1, $2, $3) on conflict do nothing""",
+                consumer, letter.ordering_key, stored,
+            )  # fmt: skip
+        transaction.outbox.append(_publication(consumer, letter))
+
+
+async def _insert(connection: Connection, consumer: str, letter: DeadLetter) -> UUID:
+    record = letter.record
+    # A record that dies again (an operator's replay did not help) stays the letter that it was.
+    stored: UUID = await connection.fetchval(
+        """insert into dead_letters
+               (id, consumer, topic, partition, record_offset, ordering_key, event_id, event_source, event_type,
+                code, detail, fingerprint, record_key, headers, value, traceparent)
+           values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)
+           on conflict (consumer, topic, partition, record_offset) do update
+               set code = excluded.code, detail = excluded.detail, fingerprint = excluded.fingerprint,
+                   state = 'dead', attempts = dead_letters.attempts + 1
+           returning id""",
+        letter.id, consumer, record.topic, record.partition, record.offset, letter.ordering_key,
+        letter.event_id, letter.event_source, letter.event_type, letter.code, letter.detail,
+        letter.fingerprint, record.key, record.headers_as_json(), record.value, letter.traceparent,
+    )  # fmt: skip
+    return stored
+
+
+def _publication(consumer: str, letter: DeadLetter) -> OutboxRow:
+    record = letter.record
+    return OutboxRow(
+        id=letter.id,
+        topic=record.topic + DEAD_SUFFIX,
+        key=letter.ordering_key,
+        type=DEAD_TYPE,
+        payload=record.value,
+        occurred_at=datetime.now(UTC),
+        traceparent=letter.traceparent,
+        headers=[
+            [name, base64.b64encode(value).decode()] for name, value in (*record.headers, *_reasons(consumer, letter))
+        ],
+    )
+
+
+def _reasons(consumer: str, letter: DeadLetter) -> Headers:
+    record = letter.record
+    pairs = [
+        ("dead-letter-id", str(letter.id)),
+        ("dead-letter-consumer", consumer),
+        ("dead-letter-code", letter.code),
+        ("dead-letter-detail", letter.detail),
+        ("dead-letter-topic", record.topic),
+        ("dead-letter-partition", str(record.partition)),
+        ("dead-letter-offset", str(record.offset)),
+    ]
+    headers = [(name, value.encode()) for name, value in pairs]
+    if record.key is not None:
+        headers.append(("dead-letter-key", record.key))
+    if letter.traceparent is not None and record.header("traceparent") is None:
+        headers.append(("traceparent", letter.traceparent.encode()))
+    return tuple(headers)

@@ -1,0 +1,94 @@
+"""Events kept in the database for later: parked behind a dead letter, or waiting for their cause."""
+
+from collections.abc import Iterable, Sequence
+
+from shared.contracts import Event
+from shared.db import Connection
+from shared.messaging.batch import Wait
+from shared.messaging.records import Received, Record, headers_from_json
+
+_RECORD_COLUMNS = "topic, partition, record_offset, record_key, headers, value"
+
+
+def _record(
+    topic: str, partition: int, offset: int, key: bytes | None, headers: list[list[str]], value: bytes | None
+) -> Record:
+    return Record(topic, partition, offset, key, headers_from_json(headers), value)
+
+
+async def parked_keys(connection: Connection, *, consumer: str, keys: Sequence[str]) -> set[str]:
+    """Which of the keys are parked; held so, and the others so, until the transaction ends.
+
+    The share lock makes a replay that is about to release a key wait, so that no event is parked behind its back.
+    """
+    rows = await connection.fetch(
+        """select ordering_key from parked_keys
+           where consumer = $1 and ordering_key = any($2::text[]) order by ordering_key for share""",
+        consumer, keys,
+    )  # fmt: skip
+    return {row[0] for row in rows}
+
+
+async def park(connection: Connection, *, consumer: str, events: Sequence[Received[Event]]) -> None:
+    """Keep the events behind the dead letter of their customer, in their order."""
+    await connection.executemany(
+        f"""insert into parked_events (consumer, ordering_key, {_RECORD_COLUMNS})
+            values ($1, $2, $3, $4, $5, $6, $7, $8)""",  # noqa: S608 - a constant list of columns
+        [(consumer, event.key, *_values(event.record)) for event in events],
+    )
+
+
+async def take_parked(connection: Connection, *, consumer: str, key: str) -> list[Record]:
+    """Take out all that is parked behind a key, in order."""
+    rows = await connection.fetch(
+        f"""with taken as (delete from parked_events where consumer = $1 and ordering_key = $2
+                           returning sequence, {_RECORD_COLUMNS})
+            select {_RECORD_COLUMNS} from taken order by sequence""",  # noqa: S608 - as above
+        consumer, key,
+    )  # fmt: skip
+    return [_record(*row) for row in rows]
+
+
+async def keep_waiting(connection: Connection, *, consumer: str, waits: Iterable[Wait]) -> None:
+    """Keep events that came before their cause."""
+    await connection.executemany(
+        f"""insert into waiting_events (consumer, cause, expires_at, {_RECORD_COLUMNS})
+            values ($1, $2, now() + $3::interval, $4, $5, $6, $7, $8, $9)""",  # noqa: S608 - as above
+        [(consumer, wait.cause, wait.timeout, *_values(wait.event.record)) for wait in waits],
+    )
+
+
+async def take_waiting(connection: Connection, *, consumer: str, causes: Sequence[str]) -> list[Record]:
+    """Take out all that waits for these causes, in the order in which it came."""
+    rows = await connection.fetch(
+        f"""with taken as (delete from waiting_events where consumer = $1 and cause = any($2::text[])
+                           returning sequence, {_RECORD_COLUMNS})
+            select {_RECORD_COLUMNS} from taken order by sequence""",  # noqa: S608 - as above
+        consumer, causes,
+    )  # fmt: skip
+    return [_record(*row) for row in rows]
+
+
+async def take_overdue(connection: Connection, *, consumer: str, limit: int) -> list[Record]:
+    """Take out events whose cause did not come in time."""
+    rows = await connection.fetch(
+        f"""with overdue as (select sequence from waiting_events where consumer = $1 and expires_at <= now()
+                             order by expires_at limit $2 for update skip locked),
+                 taken as (delete from waiting_events using overdue
+                           where waiting_events.sequence = overdue.sequence
+                           returning waiting_events.sequence, {_RECORD_COLUMNS})
+            select {_RECORD_COLUMNS} from taken order by sequence""",  # noqa: S608 - as above
+        consumer, limit,
+    )  # fmt: skip
+    return [_record(*row) for row in rows]
+
+
+def _values(record: Record) -> tuple[str, int, int, bytes | None, list[list[str]], bytes | None]:
+    return (
+        record.topic,
+        record.partition,
+        record.offset,
+        record.key,
+        record.headers_as_json(),
+        record.value,
+    )

@@ -1,0 +1,71 @@
+"""The outbox: events that were committed with their cause and are still to be published."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import NamedTuple, Self
+from uuid import UUID
+
+from shared.contracts import Event
+from shared.db import Connection
+from shared.ids import uuid7
+from shared.messaging.cloudevents import payload_of
+
+
+class OutboxRow(NamedTuple):
+    """One event to publish. `headers` (name, base64) replaces the CloudEvents headers when it is given."""
+
+    id: UUID
+    topic: str
+    key: str | None
+    type: str
+    payload: bytes | None
+    occurred_at: datetime
+    traceparent: str | None
+    headers: list[list[str]] | None = None
+
+    @classmethod
+    def of(cls, event: Event, traceparent: str) -> Self:
+        """The row of an event that happens now."""
+        return cls(uuid7(), event.topic, event.key(), event.type, payload_of(event), datetime.now(UTC), traceparent)
+
+
+@dataclass(frozen=True, slots=True)
+class PendingRow:
+    """An outbox row as the relay reads it."""
+
+    sequence: int
+    row: OutboxRow
+
+
+async def insert_outbox(connection: Connection, rows: Sequence[OutboxRow]) -> None:
+    """Write the rows in their order, which is the order in which they will be published."""
+    if not rows:
+        return
+    ids, topics, keys, types, payloads, times, traces, headers = zip(*rows, strict=True)
+    await connection.execute(
+        """insert into outbox
+               (id, aggregatetype, aggregateid, type, payload, occurred_at, traceparent, headers)
+           select id, topic, key, type, payload, occurred_at, traceparent, headers
+           from unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::bytea[], $6::timestamptz[],
+                       $7::text[], $8::jsonb[])
+                with ordinality as e (id, topic, key, type, payload, occurred_at, traceparent, headers, n)
+           order by n""",
+        ids, topics, keys, types, payloads, times, traces, headers,
+    )  # fmt: skip
+
+
+async def read_outbox(connection: Connection, *, after: int, limit: int) -> list[PendingRow]:
+    """The oldest rows above the sequence number `after`."""
+    rows = await connection.fetch(
+        """select sequence, id, aggregatetype, aggregateid, type, payload, occurred_at, traceparent, headers
+           from outbox where sequence > $1 order by sequence limit $2""",
+        after,
+        limit,
+    )
+    return [PendingRow(sequence, OutboxRow(*columns)) for sequence, *columns in rows]
+
+
+async def delete_outbox(connection: Connection, sequences: Sequence[int]) -> None:
+    """Forget rows that Kafka has acknowledged."""
+    await connection.execute("delete from outbox where sequence = any($1::bigint[])", sequences)

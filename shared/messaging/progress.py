@@ -1,0 +1,82 @@
+"""What a consumer has done: the offset of each partition and the inbox of events taken in."""
+
+from collections.abc import Sequence
+
+from shared.contracts import Event
+from shared.db import Connection
+from shared.messaging.records import Received
+
+
+class FencedError(Exception):
+    """Another process moved this partition's offset: what was done here on the old one must not commit."""
+
+
+async def stored_offset(connection: Connection, *, consumer: str, topic: str, partition: int, start: int) -> int:
+    """The next offset to apply; recorded as `start` when the partition is seen for the first time."""
+    await connection.execute(
+        """insert into consumer_offsets (consumer, topic, partition, next_offset)
+           values ($1, $2, $3, $4) on conflict do nothing""",
+        consumer, topic, partition, start,
+    )  # fmt: skip
+    offset: int = await connection.fetchval(
+        "select next_offset from consumer_offsets where consumer = $1 and topic = $2 and partition = $3",
+        consumer, topic, partition,
+    )  # fmt: skip
+    return offset
+
+
+async def move_offset(
+    connection: Connection, *, consumer: str, topic: str, partition: int, expected: int, target: int
+) -> None:
+    """Compare and set. Raises FencedError when the stored offset is not the expected one."""
+    moved = await connection.fetchval(
+        """update consumer_offsets set next_offset = $5, updated_at = now()
+           where consumer = $1 and topic = $2 and partition = $3 and next_offset = $4 returning 1""",
+        consumer, topic, partition, expected, target,
+    )  # fmt: skip
+    if moved is None:
+        raise FencedError(f"{topic}[{partition}] is no longer at offset {expected}")
+
+
+async def claim_events(
+    connection: Connection, *, consumer: str, events: Sequence[Received[Event]]
+) -> list[Received[Event]]:
+    """Record the events as taken in and return those that were not before, each once, in their order."""
+    first: dict[tuple[str, str], Received[Event]] = {}
+    for event in events:
+        first.setdefault((event.source, event.id), event)
+    if not first:
+        return []
+    sources, ids = zip(*first, strict=True)
+    rows = await connection.fetch(
+        """insert into inbox (consumer, source, event_id)
+           select $1, source, id from unnest($2::text[], $3::text[]) as e (source, id)
+           order by source, id
+           on conflict do nothing returning source, event_id""",
+        consumer, sources, ids,
+    )  # fmt: skip
+    fresh = {(row[0], row[1]) for row in rows}
+    return [event for identity, event in first.items() if identity in fresh]
+
+
+async def release_events(connection: Connection, *, consumer: str, events: Sequence[Received[Event]]) -> None:
+    """Undo `claim_events` for events that were not applied after all."""
+    await connection.execute(
+        """delete from inbox using unnest($2::text[], $3::text[]) as e (source, id)
+           where consumer = $1 and inbox.source = e.source and inbox.event_id = e.id""",
+        consumer,
+        [event.source for event in events],
+        [event.id for event in events],
+    )
+
+
+async def forget_old_events(connection: Connection, *, days: int, limit: int = 10_000) -> int:
+    """Delete inbox rows older than `days`, at most `limit` of them; returns how many."""
+    deleted: int = await connection.fetchval(
+        """with old as (
+               select ctid from inbox where received_at < now() - make_interval(days => $1) limit $2),
+           gone as (delete from inbox where ctid in (select ctid from old) returning 1)
+           select count(*) from gone""",
+        days, limit,
+    )  # fmt: skip
+    return deleted

@@ -1,0 +1,181 @@
+"""The relay: publishes what committed transactions left in the outbox, in order, and deletes it."""
+
+import asyncio
+import hashlib
+from collections.abc import Sequence
+from typing import Any
+
+import asyncpg
+
+from shared.db import Connection, is_transient
+from shared.db.database import SESSION_SETTINGS, prepare_session
+from shared.messaging.cloudevents import binary_headers
+from shared.messaging.kafka import KafkaError, KafkaSettings, make_producer, stop_client
+from shared.messaging.outbox import OutboxRow, PendingRow, delete_outbox, read_outbox
+from shared.messaging.records import Headers, headers_from_json
+from shared.telemetry.logging import get_logger
+from shared.telemetry.metrics import counter, gauge
+
+log = get_logger(__name__)
+
+LOCK = int.from_bytes(hashlib.sha256(b"recourse outbox relay").digest()[:8], "big", signed=True)
+_published = counter("recourse_outbox_published_total", "Events published from the outbox", ("topic",))
+_holder = gauge("recourse_outbox_relay_holder", "1 while this process publishes the outbox of its service")
+
+
+class Relay:
+    """One of these runs in each process of a service; the one that holds the advisory lock publishes.
+
+    A process that dies between Kafka's acknowledgement and the delete publishes again: consumers know the
+    event by its id. Order per customer holds because writers take a customer's lock before an outbox number,
+    so two rows of one customer are never visible in the wrong order.
+    """
+
+    def __init__(
+        self,
+        *,
+        dsn: str,
+        kafka: KafkaSettings,
+        source: str,
+        batch_size: int = 1000,
+        poll_seconds: float = 0.1,
+        exclusive: bool = True,
+    ) -> None:
+        self._dsn = dsn
+        self._kafka = kafka
+        self._source = source
+        self._batch_size = batch_size
+        self._poll_seconds = poll_seconds
+        self._exclusive = exclusive
+        self._wake = asyncio.Event()
+        self._stopping = False
+
+    def wake(self) -> None:
+        """Something was committed to the outbox."""
+        self._wake.set()
+
+    def stop(self) -> None:
+        """Let `run` return after the rows that are under way."""
+        self._stopping = True
+        self._wake.set()
+
+    async def run(self) -> None:
+        """Publish until stopped; faults of the database or the broker are waited out."""
+        while not self._stopping:
+            try:
+                await self._session()
+            except Exception as error:
+                if not (is_transient(error) or isinstance(error, KafkaError | asyncpg.InterfaceError)):
+                    raise
+                log.warning("relay interrupted", error=type(error).__name__)
+                await self._pause(0.5)
+
+    async def _session(self) -> None:
+        connection = await asyncpg.connect(
+            self._dsn,
+            timeout=10,
+            command_timeout=30,
+            # A paused process loses its session, and with it the lock, instead of holding up all replicas.
+            server_settings=SESSION_SETTINGS
+            | {"application_name": f"{self._source}-relay", "idle_session_timeout": "15s"},
+        )
+        try:
+            await prepare_session(connection)
+            await self._lead(connection)
+        finally:
+            _holder.set(0)
+            connection.terminate()
+
+    async def _lead(self, connection: Connection) -> None:
+        while self._exclusive and not await connection.fetchval("select pg_try_advisory_lock($1)", LOCK):
+            await self._pause(0.5)
+            if self._stopping:
+                return
+        producer = make_producer(self._kafka, client_id=f"{self._source}-relay")
+        try:
+            async with asyncio.timeout(15):
+                await producer.start()
+            _holder.set(1)
+            while not self._stopping:
+                self._wake.clear()
+                await self._publish_all(connection, producer)
+                await self._pause(self._poll_seconds)
+        finally:
+            await stop_client(producer.stop())
+
+    async def _publish_all(self, connection: Connection, producer: Any) -> None:
+        """Publish until the outbox is empty; the next rows are read while Kafka acknowledges the last ones."""
+        after, passes = 0, 0
+        under_way: _UnderWay | None = None
+        while True:
+            rows = await read_outbox(connection, after=after, limit=self._batch_size)
+            if under_way is not None:
+                await self._finish(connection, under_way)
+                under_way = None
+            if rows:
+                under_way = await self._send(producer, rows)
+                after, passes = rows[-1].sequence, passes + 1
+            # A row with a lower number may have become visible since, so every pass ends and starts anew.
+            if not rows or passes >= 10:
+                if under_way is not None:
+                    await self._finish(connection, under_way)
+                    under_way = None
+                if after == 0 or self._stopping:
+                    return
+                after, passes = 0, 0
+
+    async def _send(self, producer: Any, rows: Sequence[PendingRow]) -> "_UnderWay":
+        futures = []
+        async with asyncio.timeout(30):
+            for pending in rows:
+                row = pending.row
+                futures.append(
+                    await producer.send(
+                        self._kafka.full_name(row.topic),
+                        value=row.payload,
+                        key=row.key.encode() if row.key is not None else None,
+                        headers=self._headers(row),
+                    )
+                )
+                _published.labels(row.topic).inc()
+        return _UnderWay([pending.sequence for pending in rows], futures)
+
+    async def _finish(self, connection: Connection, under_way: "_UnderWay") -> None:
+        waiting = set(under_way.futures)
+        async with asyncio.timeout(30):
+            while waiting:
+                done, waiting = await asyncio.wait(waiting, timeout=2)
+                for future in done:
+                    future.result()
+                if waiting:
+                    await connection.execute("select 1")
+        await delete_outbox(connection, under_way.sequences)
+
+    def _headers(self, row: OutboxRow) -> Headers:
+        if row.headers is not None:
+            return headers_from_json(row.headers)
+        return binary_headers(
+            event_id=str(row.id),
+            source=self._source,
+            event_type=row.type,
+            time=row.occurred_at,
+            subject=row.key,
+            traceparent=row.traceparent,
+        )
+
+    async def _pause(self, seconds: float) -> None:
+        try:
+            async with asyncio.timeout(seconds):
+                await self._wake.wait()
+        except TimeoutError:
+            return
+
+
+class _UnderWay:
+    """Rows that were handed to the producer and are not all acknowledged yet."""
+
+    __slots__ = ("futures", "sequences")
+
+    def __init__(self, sequences: list[int], futures: list[asyncio.Future[Any]]) -> None:
+        self.sequences = sequences
+        self.futures = futures

@@ -1,0 +1,54 @@
+"""The unit of work: the only place that opens and commits a transaction that writes.
+
+State, inbox, consumer offset and outbox commit together, or not at all.
+"""
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+
+from shared.contracts import Event
+from shared.db import Connection, Database
+from shared.messaging.outbox import OutboxRow, insert_outbox
+from shared.messaging.records import Received
+from shared.telemetry.trace import current_trace, new_trace
+
+
+class Transaction:
+    """An open transaction: `connection` for SQL, `publish` for what the rest of the world is to learn of it.
+
+    Whoever publishes an event of a customer must have locked that customer's row before, or hold rows that only
+    one transaction at a time can hold: the order of a customer's events is the order of these locks.
+    """
+
+    def __init__(self, connection: Connection) -> None:
+        self.connection = connection
+        self.outbox: list[OutboxRow] = []
+
+    def publish(self, event: Event, *, cause: Received[Event] | None = None) -> None:
+        """Publish the event when, and only when, this transaction commits. Its trace continues its cause's."""
+        trace = cause.trace if cause is not None else (current_trace.get() or new_trace())
+        self.outbox.append(OutboxRow.of(event, trace.child().traceparent))
+
+
+class UnitOfWork:
+    """Opens transactions on one database and wakes the relay when one of them left something to publish."""
+
+    def __init__(self, database: Database) -> None:
+        self.database = database
+        self._on_published: list[Callable[[], None]] = []
+
+    def on_published(self, wake: Callable[[], None]) -> None:
+        """Call `wake` after each commit that wrote to the outbox."""
+        self._on_published.append(wake)
+
+    @asynccontextmanager
+    async def begin(self) -> AsyncIterator[Transaction]:
+        """One transaction: commits when the block ends, rolls back when it raises."""
+        async with self.database.transaction() as connection:
+            transaction = Transaction(connection)
+            yield transaction
+            # After all else, so that outbox numbers are taken under the locks of the rows they speak of.
+            await insert_outbox(connection, transaction.outbox)
+        if transaction.outbox:
+            for wake in self._on_published:
+                wake()
