@@ -28,8 +28,9 @@ class ServiceSettings(BaseSettings):
     )
 
     database_url: SecretStr
+    database_pool_size: int = Field(default=10, ge=2, le=100)
     kafka_bootstrap_servers: str
-    kafka_session_timeout_ms: int = Field(default=10_000, ge=1_000, le=300_000)
+    kafka_session_timeout_ms: int = Field(default=6_000, ge=1_000, le=300_000)
     topic_prefix: str = Field(default="", pattern=r"^[A-Za-z0-9._-]{0,64}$")
     http_host: str = "127.0.0.1"
     http_port: int = Field(ge=0, le=65_535)

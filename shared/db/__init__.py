@@ -3,6 +3,6 @@
 from shared.db.database import Connection, Database
 from shared.db.faults import is_transient
 from shared.db.group_commit import GroupCommit
-from shared.db.migrations import MigrationSource, migrate
+from shared.db.migrations import MigrationError, MigrationSource, migrate
 
-__all__ = ["Connection", "Database", "GroupCommit", "MigrationSource", "is_transient", "migrate"]
+__all__ = ["Connection", "Database", "GroupCommit", "MigrationError", "MigrationSource", "is_transient", "migrate"]

@@ -49,11 +49,11 @@ class Database:
         self._pool = pool
 
     @classmethod
-    async def connect(cls, dsn: str, *, application: str, min_size: int = 1, max_size: int = 10) -> Self:
-        """Open the pool. Raises what asyncpg raises when the server cannot be reached."""
+    async def connect(cls, dsn: str, *, application: str, max_size: int = 10) -> Self:
+        """A pool that connects when it is first used, so that a service can start before its database."""
         pool = await asyncpg.create_pool(
             dsn,
-            min_size=min_size,
+            min_size=0,
             max_size=max_size,
             init=prepare_session,
             reset=_keep_session,

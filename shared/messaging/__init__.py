@@ -13,6 +13,8 @@ writes only inside a `UnitOfWork`:
 State, inbox, consumer offset and outbox commit in one transaction. `docs/messaging.md` explains how.
 """
 
+from pathlib import Path
+
 from shared.messaging.batch import AnyHandler, Batch, Handler, one_by_one
 from shared.messaging.consumer import Consumer
 from shared.messaging.kafka import KafkaError, KafkaSettings
@@ -21,7 +23,10 @@ from shared.messaging.records import Received
 from shared.messaging.relay import Relay
 from shared.messaging.unit_of_work import Transaction, UnitOfWork
 
+MIGRATIONS = Path(__file__).parent / "migrations"
+
 __all__ = [
+    "MIGRATIONS",
     "AnyHandler",
     "Batch",
     "Consumer",

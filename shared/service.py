@@ -1,0 +1,168 @@
+"""The runtime that all services share: database, consumer, relay, HTTP and background jobs in one process.
+
+A service's `app.py` builds a `Service`; its `__main__.py` hands that to `main`, which serves it, or applies its
+migrations when it is started with the argument `migrate`.
+"""
+
+import asyncio
+import sys
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Generic, TypeVar
+
+import uvloop
+
+from shared.db import Database, MigrationError, MigrationSource, migrate
+from shared.messaging import MIGRATIONS as MESSAGING_MIGRATIONS
+from shared.messaging import AnyHandler, Consumer, KafkaSettings, Relay, UnitOfWork
+from shared.messaging.batch import Lock
+from shared.settings import ServiceSettings, SettingsError, load_settings
+from shared.telemetry.logging import configure_logging, get_logger
+from shared.web import MIGRATIONS as WEB_MIGRATIONS
+from shared.web import Operation, build_app, serving, stop_on_signals
+
+log = get_logger(__name__)
+
+SettingsT = TypeVar("SettingsT", bound=ServiceSettings)
+# Runs until the event is set, then returns soon.
+Job = Callable[[asyncio.Event], Coroutine[Any, Any, None]]
+
+
+@dataclass(frozen=True, slots=True)
+class Context(Generic[SettingsT]):
+    """What a service builds its parts with."""
+
+    settings: SettingsT
+    database: Database
+    unit_of_work: UnitOfWork
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What a service is made of. `lock` takes the locks of customers before a batch of their events is applied."""
+
+    operations: Sequence[Operation]
+    handlers: Sequence[AnyHandler]
+    lock: Lock
+    jobs: Sequence[Job] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Service(Generic[SettingsT]):
+    """A service: its name is the consumer group, the CloudEvents source and the name in logs."""
+
+    name: str
+    title: str
+    version: str
+    settings: type[SettingsT]
+    migrations: Path
+    build: Callable[[Context[SettingsT]], Parts | Awaitable[Parts]] = field(repr=False)
+
+    def migration_sources(self) -> list[MigrationSource]:
+        """The shared tables first, then the service's own."""
+        return [
+            MigrationSource("messaging", MESSAGING_MIGRATIONS),
+            MigrationSource("web", WEB_MIGRATIONS),
+            MigrationSource(self.name, self.migrations),
+        ]
+
+
+def main(service: Service[Any]) -> int:
+    """Serve until SIGTERM or SIGINT, or migrate. Returns the exit status."""
+    try:
+        settings = load_settings(service.settings)
+    except SettingsError as error:
+        sys.stderr.write(f"{service.name}: {error}\n")
+        return 2
+    configure_logging(service.name, level=settings.log_level, log_format=settings.log_format)
+    if sys.argv[1:] == ["migrate"]:
+        return _migrate(service, settings)
+    if sys.argv[1:]:
+        sys.stderr.write(f"usage: python -m services.{service.name} [migrate]\n")
+        return 2
+    uvloop.run(run(service, settings))
+    return 0
+
+
+def _migrate(service: Service[Any], settings: ServiceSettings) -> int:
+    try:
+        applied = asyncio.run(migrate(settings.database_url.get_secret_value(), service.migration_sources()))
+    except MigrationError as error:
+        sys.stderr.write(f"{service.name}: {error}\n")
+        return 1
+    log.info("migrated", applied=applied)
+    return 0
+
+
+async def run(service: Service[SettingsT], settings: SettingsT) -> None:
+    """Run all parts of the service until a signal asks it to stop; then drain, commit and return."""
+    stop = stop_on_signals()
+    database = await Database.connect(
+        settings.database_url.get_secret_value(), application=service.name, max_size=settings.database_pool_size
+    )
+    try:
+        unit_of_work = UnitOfWork(database)
+        built = service.build(Context(settings, database, unit_of_work))
+        parts = built if isinstance(built, Parts) else await built
+        await _run_parts(service, settings, unit_of_work, parts, stop)
+    finally:
+        await database.close()
+
+
+async def _run_parts(
+    service: Service[Any], settings: ServiceSettings, unit_of_work: UnitOfWork, parts: Parts, stop: asyncio.Event
+) -> None:
+    kafka = KafkaSettings(settings.kafka_bootstrap_servers, settings.topic_prefix, settings.kafka_session_timeout_ms)
+    consumer = Consumer(
+        name=settings.topic_prefix + service.name,
+        kafka=kafka,
+        unit_of_work=unit_of_work,
+        handlers=parts.handlers,
+        lock=parts.lock,
+    )
+    relay = Relay(dsn=settings.database_url.get_secret_value(), kafka=kafka, source=f"recourse/{service.name}")
+    unit_of_work.on_published(relay.wake)
+    app = build_app(
+        title=service.title,
+        version=service.version,
+        operations=parts.operations,
+        settings=settings,
+        ready_checks={"database": unit_of_work.database.ping, "consumer": consumer.check},
+    )
+    jobs_stop = asyncio.Event()
+    background = [
+        asyncio.create_task(consumer.run(), name="consumer"),
+        *(asyncio.create_task(job(jobs_stop), name=f"job-{n}") for n, job in enumerate(parts.jobs)),
+    ]
+    # The relay goes last: what the others commit while they drain is still published.
+    relay_task = asyncio.create_task(relay.run(), name="relay")
+    async with serving(app, settings.http_host, settings.http_port) as url:
+        log.info("serving", url=url)
+        await _until_stopped(stop, [*background, relay_task])
+    consumer.stop()
+    jobs_stop.set()
+    await _finish(background)
+    relay.stop()
+    await _finish([relay_task])
+    log.info("stopped")
+
+
+async def _until_stopped(stop: asyncio.Event, tasks: Sequence[asyncio.Task[None]]) -> None:
+    """Wait for the signal. A background task that ends by itself is a fault that must end the process."""
+    waiting = asyncio.create_task(stop.wait())
+    done, _ = await asyncio.wait([waiting, *tasks], return_when=asyncio.FIRST_COMPLETED)
+    if waiting in done:
+        return
+    waiting.cancel()
+    for task in done:
+        log.error("a background task ended", task=task.get_name(), exc_info=task.exception())
+    raise SystemExit(1)
+
+
+async def _finish(tasks: Sequence[asyncio.Task[None]]) -> None:
+    """Let the tasks end by themselves for a while, then cancel them."""
+    _, late = await asyncio.wait(tasks, timeout=9)
+    for task in late:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
