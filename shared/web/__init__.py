@@ -57,13 +57,14 @@ from shared.web.context import RequestContext
 from shared.web.etag import etag_of
 from shared.web.health import ReadyCheck
 from shared.web.idempotency import IdempotentRequest, Outcome, claim, forget_before, record
-from shared.web.models import RequestModel, ResponseModel
-from shared.web.operations import Operation, operation, operations_of
+from shared.web.models import Instant, RequestModel, ResponseModel
+from shared.web.operations import operation, operations_of
 from shared.web.paging import Keyset, Page, PageQuery
 from shared.web.permissions import ROLE_PERMISSIONS, Permission, Role
 from shared.web.problems import Problem, ProblemType
 from shared.web.replies import Content, RenderedReply, Reply
 from shared.web.server import serving, stop_on_signals
+from shared.web.signatures import Operation
 from shared.web.tokens import generate_signing_key, mint_token
 
 MIGRATIONS = Path(__file__).parent / "migrations"
@@ -73,6 +74,7 @@ __all__ = [
     "ROLE_PERMISSIONS",
     "Content",
     "IdempotentRequest",
+    "Instant",
     "Keyset",
     "Operation",
     "Outcome",

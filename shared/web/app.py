@@ -14,8 +14,8 @@ from shared.web.idempotency import InFlight
 from shared.web.jwks import KeySet
 from shared.web.middleware import observe
 from shared.web.openapi import build_openapi
-from shared.web.operations import Operation
 from shared.web.problems import Problem
+from shared.web.signatures import Operation
 
 MAX_BODY_BYTES = 1024 * 1024
 
@@ -42,15 +42,15 @@ def build_app(
     verifier = TokenVerifier(
         KeySet(settings.auth_jwks_url), issuer=settings.auth_issuer, audience=settings.auth_audience
     )
-    app = web.Application(client_max_size=MAX_BODY_BYTES, middlewares=[observe])
     origins = frozenset(origin.strip() for origin in settings.cors_origins.split(",") if origin.strip())
-    if origins:
-        app.middlewares.append(allow_origins(origins))
+    # Outside of `observe`, so that a browser may read the problems too.
+    outer = [allow_origins(origins)] if origins else []
+    app = web.Application(client_max_size=MAX_BODY_BYTES, middlewares=[*outer, observe])
     in_flight = InFlight()
     for operation in operations:
-        declared = operation.declared
-        dispatcher = Dispatcher(operation, verifier, in_flight)
-        app.router.add_route(declared.method, declared.path, dispatcher.handle, expect_handler=_expect)
+        handle = Dispatcher(operation, verifier, in_flight).handle
+        for method in ("GET", "HEAD") if operation.declared.method == "GET" else (operation.declared.method,):
+            app.router.add_route(method, operation.declared.path, handle, expect_handler=_expect)
     document = build_openapi(title=title, version=version, description=description, operations=operations)
     app.add_routes([*Health(ready_checks or {}).routes(), *documentation_routes(document)])
     return app

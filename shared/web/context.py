@@ -59,9 +59,7 @@ class RequestContext:
         """The answer as bytes, to record it with its effect."""
         return self.renderer(content)
 
-    async def once(
-        self, connection: Connection, effect: Callable[[], Awaitable[T | Reply[T]]]
-    ) -> RenderedReply[T]:
+    async def once(self, connection: Connection, effect: Callable[[], Awaitable[T | Reply[T]]]) -> RenderedReply[T]:
         """Run `effect` once per Idempotency-Key, in this transaction; its answer, or the recorded one.
 
         Raises:

@@ -9,10 +9,10 @@ from shared.web.auth import ANONYMOUS, Principal, TokenVerifier
 from shared.web.context import REQUEST_ID, RequestContext
 from shared.web.etag import etag_of, is_not_modified, parse_entity_tags
 from shared.web.idempotency import IdempotencyRaceError, IdempotentRequest, InFlight, hash_request, read_key
-from shared.web.operations import Operation
 from shared.web.paging import Page
 from shared.web.problems import PRECONDITION_REQUIRED, REQUEST_IN_PROGRESS
 from shared.web.replies import Content, RenderedReply, Reply
+from shared.web.signatures import Operation
 from shared.web.validation import parse_body, parse_path, parse_query, read_body
 
 _RACE_ATTEMPTS = 3

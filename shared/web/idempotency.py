@@ -45,7 +45,11 @@ _RECORD = """
     returning 1
 """
 
-_FORGET = "delete from idempotency_keys where created_at < $1 returning 1"
+_FORGET = """
+    delete from idempotency_keys
+     where ctid = any (array(select ctid from idempotency_keys where created_at < $1 limit $2))
+    returning 1
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,9 +102,9 @@ async def record(connection: Connection, outcomes: Sequence[Outcome]) -> None:
         raise IdempotencyRaceError
 
 
-async def forget_before(connection: Connection, instant: datetime) -> int:
-    """Delete answers recorded before `instant`; returns how many. Keys are kept a day at least."""
-    return len(await connection.fetch(_FORGET, instant))
+async def forget_before(connection: Connection, instant: datetime, *, limit: int = 10_000) -> int:
+    """Delete up to `limit` answers recorded before `instant`; returns how many, fewer when no more are left."""
+    return len(await connection.fetch(_FORGET, instant, limit))
 
 
 def _columns(outcome: Outcome) -> tuple[str, str, bytes, int, str, bytes]:
@@ -140,7 +144,7 @@ def read_key(header: str | None) -> str:
 
 def hash_request(path_and_query: str, body: bytes) -> bytes:
     """SHA-256 of all that a request asks."""
-    return hashlib.sha256(path_and_query.encode() + b"\n" + body).digest()
+    return hashlib.sha256(path_and_query.encode(errors="surrogateescape") + b"\n" + body).digest()
 
 
 class InFlight:

@@ -1,6 +1,20 @@
 """Bases of request and response bodies. Field types such as `Identifier` come from `shared.contracts`."""
 
-from pydantic import BaseModel, ConfigDict
+from datetime import UTC, datetime
+from typing import Annotated
+
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict
+
+
+def _in_utc(moment: datetime) -> datetime:
+    # The ends of the calendar cannot be moved to another time zone.
+    if not 1900 <= moment.year <= 9998:
+        raise ValueError("The year is not between 1900 and 9998.")
+    return moment.astimezone(UTC)
+
+
+# A time with its zone in a request, as UTC, that every clock and database can hold.
+Instant = Annotated[AwareDatetime, AfterValidator(_in_utc)]
 
 
 class RequestModel(BaseModel):

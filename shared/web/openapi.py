@@ -8,7 +8,6 @@ from pydantic import TypeAdapter
 from pydantic.json_schema import JsonSchemaMode
 
 from shared.web.models import RequestModel
-from shared.web.operations import Operation
 from shared.web.problems import (
     BODY_TOO_LARGE,
     IDEMPOTENCY_KEY_REQUIRED,
@@ -28,15 +27,14 @@ from shared.web.problems import (
     ProblemDocument,
     ProblemType,
 )
+from shared.web.signatures import Operation
 
 JsonObject = dict[str, Any]
 _REF = "#/components/schemas/{model}"
 _PROBLEM = ("", "problem")
 
 
-def build_openapi(
-    *, title: str, version: str, description: str, operations: Sequence[Operation]
-) -> JsonObject:
+def build_openapi(*, title: str, version: str, description: str, operations: Sequence[Operation]) -> JsonObject:
     """The document that `/openapi.json` serves."""
     schemas, components = _schemas(operations)
     paths: dict[str, JsonObject] = {}

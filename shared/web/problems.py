@@ -9,12 +9,11 @@ Declare a problem type once beside the operations that answer it, list it in the
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
-from typing import (
-    Any,
-    NotRequired,  # pydantic needs this one before Python 3.12
-)
+from typing import Any, NotRequired
 
 import orjson
+
+# Before Python 3.12 pydantic takes no other.
 from typing_extensions import TypedDict
 
 MEDIA_TYPE = "application/problem+json"
@@ -102,23 +101,17 @@ class ProblemType:
 MALFORMED_JSON = ProblemType(400, "malformed_json", "The body is not valid JSON")
 MALFORMED_REQUEST = ProblemType(400, "malformed_request", "The request is malformed")
 INVALID_CURSOR = ProblemType(400, "invalid_cursor", "The cursor does not belong to this list")
-IDEMPOTENCY_KEY_REQUIRED = ProblemType(
-    400, "idempotency_key_required", "The Idempotency-Key header is required"
-)
+IDEMPOTENCY_KEY_REQUIRED = ProblemType(400, "idempotency_key_required", "The Idempotency-Key header is required")
 UNAUTHENTICATED = ProblemType(401, "unauthenticated", "A valid bearer token is required")
 PERMISSION_DENIED = ProblemType(403, "permission_denied", "The permission is missing")
 NOT_FOUND = ProblemType(404, "not_found", "There is nothing at this path")
 METHOD_NOT_ALLOWED = ProblemType(405, "method_not_allowed", "The path does not take this method")
-REQUEST_IN_PROGRESS = ProblemType(
-    409, "request_in_progress", "A request with this Idempotency-Key is in progress"
-)
+REQUEST_IN_PROGRESS = ProblemType(409, "request_in_progress", "A request with this Idempotency-Key is in progress")
 PRECONDITION_FAILED = ProblemType(412, "precondition_failed", "It was changed since it was read")
 BODY_TOO_LARGE = ProblemType(413, "body_too_large", "The body is too large")
 UNSUPPORTED_MEDIA_TYPE = ProblemType(415, "unsupported_media_type", "The body must be application/json")
 VALIDATION_FAILED = ProblemType(422, "validation_failed", "The request has invalid fields")
-IDEMPOTENCY_KEY_REUSED = ProblemType(
-    422, "idempotency_key_reused", "The Idempotency-Key was used for another request"
-)
+IDEMPOTENCY_KEY_REUSED = ProblemType(422, "idempotency_key_reused", "The Idempotency-Key was used for another request")
 PRECONDITION_REQUIRED = ProblemType(428, "precondition_required", "The If-Match header is required")
 INTERNAL_ERROR = ProblemType(500, "internal_error", "Something went wrong on our side")
 SERVICE_UNAVAILABLE = ProblemType(503, "service_unavailable", "The service cannot answer right now")

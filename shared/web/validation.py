@@ -111,17 +111,17 @@ def _problem_of(error: ValidationError, place: str) -> Problem:
 
 
 def _name(place: str, location: Iterable[int | str]) -> str:
-    return ".".join([place, *(str(part) for part in location)])[:_MAX_NAME_LENGTH]
+    name = ".".join([place, *(str(part) for part in location)])[:_MAX_NAME_LENGTH]
+    # The names of unknown fields are the caller's own and need not be text.
+    return name.encode(errors="replace").decode()
 
 
 def _fields_with_nul(value: Any, name: str) -> Iterable[str]:
     if isinstance(value, str):
         if "\x00" in value:
-            yield name[:_MAX_NAME_LENGTH].replace("\x00", "")
-    elif isinstance(value, dict):
-        for key, item in value.items():
-            yield from _fields_with_nul(key, name)
-            yield from _fields_with_nul(item, f"{name}.{key}")
-    elif isinstance(value, list):
-        for index, item in enumerate(value):
-            yield from _fields_with_nul(item, f"{name}.{index}")
+            yield _name(name, ())
+        return
+    items = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for key, item in items:
+        yield from _fields_with_nul(key, name)
+        yield from _fields_with_nul(item, f"{name}.{key}")
