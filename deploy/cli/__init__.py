@@ -1,0 +1,1 @@
+"""The `recourse` command: the local stack and the tools around the platform."""

@@ -6,10 +6,11 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, ValidationError
 
 from deploy.local import ports as port_numbers
 from deploy.local.credentials import write_private
+from deploy.local.errors import StackError
 
 SERVICES = ("accounts", "tickets", "notifications", "loyalty")
 MAIL = "mail"
@@ -28,8 +29,8 @@ class StackConfig(BaseModel):
 
     `ports` has a number for each process name (`accounts`, `tickets-2`, `postgres`, `kafka-1`, `mail`), for
     `smtp` and for each Kafka controller (`kafka-1-controller`). With `kafka_bootstrap_servers` or
-    `postgres_admin_url` set, the stack uses that server and starts none of its own; the prefixes then keep it apart
-    from others that share the server.
+    `postgres_admin_url` set, the stack uses that server and starts none of its own; the prefixes then keep it
+    apart from others that share the server.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -79,7 +80,12 @@ class StackConfig(BaseModel):
         target = state_dir / _CONFIG_FILE
         if not target.exists():
             return None
-        return cls.model_validate_json(target.read_text())
+        try:
+            return cls.model_validate_json(target.read_text())
+        except ValidationError:
+            raise StackError(
+                f"{target} was written by another release: stop that stack with it, then remove {state_dir}."
+            ) from None
 
 
 def default_state_dir(environ: Mapping[str, str] = os.environ) -> Path:
@@ -148,8 +154,6 @@ def ephemeral_config(
 def _port_names(kafka_nodes: int, services: tuple[str, ...], replicas: Mapping[str, int]) -> list[str]:
     kafka = [f"kafka-{node}{part}" for node in range(1, kafka_nodes + 1) for part in ("", "-controller")]
     replica_names = [
-        process_name(service, replica)
-        for service in services
-        for replica in range(1, replicas.get(service, 1) + 1)
+        process_name(service, replica) for service in services for replica in range(1, replicas.get(service, 1) + 1)
     ]
     return [POSTGRES, *kafka, "smtp", MAIL, *replica_names]

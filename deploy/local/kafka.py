@@ -1,4 +1,4 @@
-"""Apache Kafka in KRaft mode: one node, or three for the failover tests. Every node is broker and controller."""
+"""Apache Kafka in KRaft mode: one node, or three for failover. Every node is broker and controller."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _LOGGING = Path(__file__).with_name("log4j2.properties")
 
 
 class KafkaCluster:
-    """The Kafka nodes of one stack, data in `folder`. `ports` has `kafka-N` and `kafka-N-controller` for every node.
+    """The Kafka nodes of one stack, data in `folder`; `ports` has `kafka-N` and `kafka-N-controller` for each.
 
     `advance(done, total)` hears how many of Kafka's files are at hand while they are fetched or verified.
     """
@@ -62,9 +62,7 @@ class KafkaCluster:
         for formatting in unformatted:
             output, _ = formatting.communicate()
             if formatting.returncode != 0:
-                raise StackError(
-                    f"{output.strip()}\nKafka's data folder in {self.folder} could not be formatted."
-                )
+                raise StackError(f"{output.strip()}\nKafka's data folder in {self.folder} could not be formatted.")
 
     def settings(self, node: int) -> str:
         """The server properties of `node` (1, 2, ...)."""
@@ -89,7 +87,7 @@ class KafkaCluster:
             "transaction.state.log.num.partitions": 6,
             "share.coordinator.state.topic.replication.factor": copies,
             "share.coordinator.state.topic.min.isr": in_sync,
-            # Consumers of one stack start together and there are few: waiting for more only delays the first batch.
+            # The few consumers of one stack start together: waiting for more only delays the first batch.
             "group.initial.rebalance.delay.ms": 0,
             # A killed node cannot come back before its old session ends, which takes 9 s by default.
             "broker.session.timeout.ms": 3000 if self.nodes == 1 else 6000,

@@ -1,4 +1,4 @@
-"""Apache Kafka's own jars: which ones (`kafka.lock`), fetched once into a cache and verified before every use.
+"""Apache Kafka's own jars (`kafka.lock`): fetched once into a cache and verified before every use.
 
 `python -m deploy.local.kafka_jars` resolves the dependencies anew and rewrites the lock.
 """
@@ -78,7 +78,7 @@ def ensure_jars(advance: Callable[[int, int], None] = lambda _done, _total: None
 
 def _ensure_jar(context: MavenContext, jar: LockedJar) -> Path:
     artifact = context.create_dependency(jar.coordinate).artifact
-    cached = Path(artifact.cached_path)
+    cached = context.repo_cache / artifact.component.path_prefix / artifact.filename
     if cached.exists() and _sha256(cached) == jar.sha256:
         return cached
     cached.unlink(missing_ok=True)
@@ -88,13 +88,14 @@ def _ensure_jar(context: MavenContext, jar: LockedJar) -> Path:
         cached.unlink(missing_ok=True)
         raise StackError(
             "Apache Kafka's files could not be downloaded, which the first set-up needs: "
-            f"check the network connection and run the command again ({jar.coordinate}: {type(error).__name__})."
+            "check the network connection and run the command again "
+            f"({jar.coordinate}: {type(error).__name__})."
         ) from error
     if _sha256(cached) != jar.sha256:
         cached.unlink()
         raise StackError(
-            f"The download of {jar.coordinate} does not match {LOCK_FILE.name} and was thrown away: try again, "
-            "and do not trust this network if it happens twice."
+            f"The download of {jar.coordinate} does not match {LOCK_FILE.name} and was thrown away: "
+            "try again, and do not trust this network if it happens twice."
         )
     return cached
 

@@ -1,4 +1,4 @@
-"""What the machine must offer before a stack starts: memory, and that no other command works on the same stack."""
+"""What a stack needs before it starts: memory, and that no other command works on the same stack."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def available_memory(cgroup: Path = _CGROUP) -> int:
 
 @contextlib.contextmanager
 def exclusive(state_dir: Path) -> Iterator[None]:
-    """Keep a second command from changing the stack meanwhile; the lock dies with its process, so it is never stale.
+    """Keep a second command from changing the stack; the lock dies with its process, so it is never stale.
 
     Raises `StackError` naming the process that holds it.
     """

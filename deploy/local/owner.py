@@ -9,6 +9,7 @@ import subprocess
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from deploy.local.errors import StackError
 from deploy.local.process import Owner
@@ -31,9 +32,7 @@ def choose_owner(environ: Mapping[str, str] = os.environ) -> Owner | None:
             return _owner(pwd.getpwnam(name))
         except KeyError:
             continue
-    raise StackError(
-        "PostgreSQL must not run as root and no other account exists: run the command as another user."
-    )
+    raise StackError("PostgreSQL must not run as root and no other account exists: run the command as another user.")
 
 
 def can_run(program: Path, owner: Owner | None) -> bool:
@@ -49,8 +48,8 @@ def can_enter(folder: Path, owner: Owner | None) -> bool:
 def reachable_dir(state_dir: Path, owner: Owner | None) -> Path:
     """A folder for data and programs that `owner` can reach, inside `state_dir` when possible.
 
-    A state folder under a private parent (such as root's home) gets a place outside, which it records so that it is
-    found again and removed with it.
+    A state folder under a private parent (such as root's home) gets a place outside, which it records so that it
+    is found again and removed with it.
     """
     record = state_dir / "postgres.location"
     if record.exists():
@@ -80,13 +79,13 @@ def _owner(entry: pwd.struct_passwd) -> Owner:
 
 def _try(argv: list[str], owner: Owner | None) -> bool:
     try:
-        result = subprocess.run(argv, capture_output=True, check=False, timeout=20, **as_owner(owner))
-    except OSError:
+        subprocess.run(argv, capture_output=True, check=True, timeout=20, **as_owner(owner))
+    except (OSError, subprocess.SubprocessError):
         return False
-    return result.returncode == 0
+    return True
 
 
-def as_owner(owner: Owner | None) -> dict[str, object]:
+def as_owner(owner: Owner | None) -> dict[str, Any]:
     """Arguments of `subprocess` that run a program as `owner`."""
     if owner is None:
         return {}

@@ -15,6 +15,7 @@ from pathlib import Path
 from urllib.parse import quote, unquote, urlsplit, urlunsplit
 
 from deploy.local import owner as owners
+from deploy.local.credentials import write_private
 from deploy.local.errors import StackError
 from deploy.local.ports import HOST
 from deploy.local.process import ProcessSpec
@@ -32,7 +33,7 @@ _SETTINGS = {
 
 
 class Postgres:
-    """The PostgreSQL cluster of one stack, served at `port`; its superuser is `postgres` with `admin_password`."""
+    """The PostgreSQL cluster of one stack, at `port`; its superuser is `postgres` with `admin_password`."""
 
     def __init__(self, state_dir: Path, *, port: int, admin_password: str) -> None:
         self.port = port
@@ -72,8 +73,7 @@ class Postgres:
         shutil.rmtree(self._data, ignore_errors=True)
         self._data.mkdir(parents=True, mode=0o700)
         password_file = self._data.parent / "admin.password"
-        with open(os.open(password_file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
-            file.write(self._admin_password)
+        write_private(password_file, self._admin_password)
         try:
             self._give_away(self._data, password_file)
             self._initdb(password_file)
@@ -103,14 +103,10 @@ class Postgres:
             *("-D", str(self._data), "-U", ADMIN, f"--pwfile={password_file}", "--auth=scram-sha-256"),
             *("--encoding=UTF8", "--locale=C", "--locale-provider=builtin", "--builtin-locale=C.UTF-8"),
         ]
-        result = subprocess.run(
-            command, capture_output=True, text=True, check=False, **owners.as_owner(self._owner)
-        )
+        result = subprocess.run(command, capture_output=True, text=True, check=False, **owners.as_owner(self._owner))
         if result.returncode != 0:
             shutil.rmtree(self._data, ignore_errors=True)
-            raise StackError(
-                f"{result.stderr.strip()}\nPostgreSQL's data folder {self._data} could not be created."
-            )
+            raise StackError(f"{result.stderr.strip()}\nPostgreSQL's data folder {self._data} could not be created.")
 
     def _check_version(self, found: str) -> None:
         if found != MAJOR:

@@ -1,7 +1,7 @@
 """One supervised background process: detached, found again by a later command, never confused with another.
 
-The process runs in a session of its own and survives the command that started it. Its pid file records when it
-started, so that a recycled pid is never taken for it, let alone killed.
+The process runs in a session of its own and survives the command that started it. Its pid file records when
+it started, so that a recycled pid is never taken for it, let alone killed.
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ _START_TIME_TOLERANCE_SECONDS = 1.0
 _LOG_LINES_SHOWN = 20
 _LOG_ROTATE_BYTES = 20_000_000
 
-# A Popen that is collected while its process lives warns; these live on by design. Kept until seen dead, which also
-# reaps them.
+# A Popen that is collected while its process lives warns; these live on by design. Kept until seen dead, which
+# also reaps them.
 _children: dict[int, subprocess.Popen[bytes]] = {}
 
 
@@ -142,7 +142,7 @@ class ManagedProcess:
         self.start()
 
     def memory_bytes(self) -> int:
-        """Resident memory of the process and its children, shared pages counted once where the system tells."""
+        """Resident memory of the process and its children, without shared pages."""
         process = self.find()
         return sum(_memory(member) for member in _family(process)) if process else 0
 

@@ -27,9 +27,7 @@ def kafka_brokers(host: str, port: int) -> int:
     One Metadata request (version 1, no topics) spoken by hand: a client library would retry for seconds.
     """
     client = b"recourse"
-    body = (
-        struct.pack(">hhih", _METADATA_KEY, _METADATA_VERSION, 1, len(client)) + client + struct.pack(">i", 0)
-    )
+    body = struct.pack(">hhih", _METADATA_KEY, _METADATA_VERSION, 1, len(client)) + client + struct.pack(">i", 0)
     try:
         with socket.create_connection((host, port), timeout=_TIMEOUT_SECONDS) as connection:
             connection.sendall(struct.pack(">i", len(body)) + body)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import subprocess
 import sys
+from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 
@@ -26,10 +26,7 @@ def specs(config: StackConfig, credentials: Credentials, admin_url: str) -> list
     mail = [_mail_spec(config)] if config.mail else []
     return [
         *mail,
-        *(
-            _service_spec(config, credentials, admin_url, name, service)
-            for name, service in config.service_names
-        ),
+        *(_service_spec(config, credentials, admin_url, name, service) for name, service in config.service_names),
     ]
 
 
@@ -42,12 +39,29 @@ def database_url(config: StackConfig, credentials: Credentials, admin_url: str, 
 def prepare_database(config: StackConfig, credentials: Credentials, admin_url: str, service: str) -> None:
     """Create the role and the database of `service` and bring its schema up to date."""
     role = f"{config.database_prefix}{service}"
-    postgres.create_role_and_database(
-        admin_url, role=role, database=role, password=credentials.password(service)
+    postgres.create_role_and_database(admin_url, role=role, database=role, password=credentials.password(service))
+    _run_job(
+        f"services.{service}",
+        "migrate",
+        environment=_service_environment(config, credentials, admin_url, service, service),
+        failure=f"The database of {service} could not be brought up to date",
     )
+
+
+def create_topics(config: StackConfig) -> None:
+    """Create the topics that are missing, with dead-letter topics beside them."""
+    replication = min(config.kafka_nodes, _REPLICATION_AT_MOST)
+    _run_job(
+        "shared.messaging.admin",
+        environment={"RECOURSE_TOPIC_REPLICATION": str(replication), **_common_environment(config)},
+        failure="Kafka's topics could not be created",
+    )
+
+
+def _run_job(module: str, *arguments: str, environment: Mapping[str, str], failure: str) -> None:
     result = subprocess.run(
-        [sys.executable, "-m", f"services.{service}", "migrate"],
-        env={**os.environ, **_service_environment(config, credentials, admin_url, service, service)},
+        [sys.executable, "-m", module, *arguments],
+        env={**os.environ, **environment},
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
@@ -55,17 +69,7 @@ def prepare_database(config: StackConfig, credentials: Credentials, admin_url: s
     )
     if result.returncode != 0:
         lines = "\n".join((result.stdout + result.stderr).splitlines()[-20:])
-        raise StackError(
-            f"{lines}\nThe database of {service} could not be brought up to date, for the reason above."
-        )
-
-
-def create_topics(config: StackConfig) -> None:
-    """Create the topics that are missing, with dead-letter topics beside them."""
-    from shared.messaging.admin import ensure_topics
-
-    replication = min(config.kafka_nodes, _REPLICATION_AT_MOST)
-    asyncio.run(ensure_topics(config.bootstrap_servers, prefix=config.topic_prefix, replication=replication))
+        raise StackError(f"{lines}\n{failure}: see the lines above.")
 
 
 def _service_spec(

@@ -5,20 +5,12 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from cryptography.hazmat.primitives import serialization
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from jwt.algorithms import OKPAlgorithm
-
 from deploy.local.credentials import write_private
+from deploy.local.errors import StackError
+from shared.web.tokens import generate_signing_key, mint_token
 
 ISSUER = "recourse-local"
 AUDIENCE = "recourse"
-KEY_ID = "local"
-
-
-def private_key_path(state_dir: Path) -> Path:
-    """Where the private key is kept (PEM, PKCS 8)."""
-    return state_dir / "keys" / "signing.pem"
 
 
 def jwks_path(state_dir: Path) -> Path:
@@ -27,18 +19,30 @@ def jwks_path(state_dir: Path) -> Path:
 
 
 def ensure_signing_key(state_dir: Path) -> None:
-    """Make an Ed25519 key pair unless there is one."""
-    if jwks_path(state_dir).exists():
-        return
-    key = Ed25519PrivateKey.generate()
-    pem = key.private_bytes(
-        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    """Make a key pair unless there is one."""
+    if not jwks_path(state_dir).exists():
+        private_key, jwks = generate_signing_key()
+        write_private(_private_key_path(state_dir), private_key)
+        write_private(jwks_path(state_dir), json.dumps(jwks))
+
+
+def local_token(state_dir: Path, *, role: str, subject: str, expires_in: float = 8 * 3600) -> str:
+    """A bearer token that the services of this stack accept for `expires_in` seconds.
+
+    Raises `StackError` when the stack has no key yet, `ValueError` for an unknown role.
+    """
+    key = _private_key_path(state_dir)
+    if not key.exists():
+        raise StackError("There is no key to sign tokens with yet: run `make up` first.")
+    return mint_token(
+        key.read_text(),
+        subject=subject,
+        role=role,
+        issuer=ISSUER,
+        audience=AUDIENCE,
+        expires_in=expires_in,
     )
-    write_private(private_key_path(state_dir), pem.decode())
-    public = {
-        **OKPAlgorithm.to_jwk(key.public_key(), as_dict=True),
-        "kid": KEY_ID,
-        "alg": "EdDSA",
-        "use": "sig",
-    }
-    write_private(jwks_path(state_dir), json.dumps({"keys": [public]}))
+
+
+def _private_key_path(state_dir: Path) -> Path:
+    return state_dir / "keys" / "signing.pem"

@@ -1,4 +1,4 @@
-"""The local stack as a whole: start, stop, look at, forget. Used by the `recourse` command and by the tests."""
+"""The local stack as a whole: start, stop, look at, forget; for the `recourse` command and the tests."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from deploy.local.kafka import KafkaCluster
 from deploy.local.postgres import Postgres
 from deploy.local.process import ManagedProcess, ProcessSpec
 from deploy.local.progress import Progress, SilentProgress
-from deploy.local.signing import ensure_signing_key
+from deploy.local.signing import ensure_signing_key, local_token
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,7 @@ class ProcessStatus:
 
 
 class Stack:
-    """The processes of one local stack, by name in `processes`: `postgres`, `kafka-1`, `mail`, `tickets`, `tickets-2`.
+    """One local stack; `processes` has them by name: `postgres`, `kafka-1`, `mail`, `tickets`, `tickets-2`.
 
     Methods block; call them through `asyncio.to_thread` from a coroutine. They raise `StackError`.
     """
@@ -78,6 +78,10 @@ class Stack:
     def service_url(self, name: str) -> str:
         """The base URL of a service replica (`tickets`, `tickets-2`) or of the mail page (`mail`)."""
         return f"http://{ports.HOST}:{self.config.ports[name]}"
+
+    def token(self, *, role: str = "agent", subject: str = "agent-1") -> str:
+        """A bearer token that the services accept."""
+        return local_token(self.config.state_dir, role=role, subject=subject)
 
     def up(self) -> None:
         """Start everything that does not run yet, and wait until all of it answers."""
@@ -141,15 +145,20 @@ class Stack:
         )
 
     def _prepare(self) -> None:
-        self._require_same_ports()
+        self._require_same_settings()
         stopped = [process for process in self.processes.values() if process.pid is None]
         machine.require_memory(sum(_memory_need_mib(process.name) for process in stopped))
-        for process in stopped:
-            ports.require_free(process.name, process.port)
+        for name in self._port_names(stopped):
+            ports.require_free(name, self.config.ports[name])
         ensure_signing_key(self.config.state_dir)
         self.config.save()
 
-    def _require_same_ports(self) -> None:
+    def _port_names(self, processes: Iterable[ManagedProcess]) -> list[str]:
+        """The names of all ports that the processes listen on."""
+        more = {"mail": ["smtp"], **{name: [f"{name}-controller"] for name in self.config.kafka_names}}
+        return [name for process in processes for name in (process.name, *more.get(process.name, []))]
+
+    def _require_same_settings(self) -> None:
         """A stack that runs keeps its settings; `down` would not find processes under changed ones."""
         saved = StackConfig.load(self.config.state_dir)
         if saved is None or saved == self.config:

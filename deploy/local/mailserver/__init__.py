@@ -1,0 +1,6 @@
+"""A local mail server that stands in for a provider: accepts mail, keeps it, reports what became of it.
+
+Every accepted message is a file `<id>.eml` beside `<id>.json`, the journal of its delivery reports. A message is
+only accepted when both are on disk, and a report is only crossed off when Kafka has it, so that neither a crash
+nor an absent Kafka loses one; a report may be published twice, with the same event id.
+"""

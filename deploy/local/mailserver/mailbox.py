@@ -1,0 +1,137 @@
+"""Messages on disk: `<id>.eml` as received, `<id>.json` with what is still to be reported about it."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from email import policy
+from email.message import EmailMessage
+from email.parser import BytesParser
+from pathlib import Path
+
+from pydantic import AwareDatetime, BaseModel
+
+from deploy.local.mailserver.behaviour import State, behaviour_of
+
+MESSAGE_ID_HEADER = "X-Recourse-Message-Id"
+CUSTOMER_ID_HEADER = "X-Recourse-Customer-Id"
+
+
+class Report(BaseModel):
+    """One delivery report, due at `due` (UTC) and `published` or not yet."""
+
+    recipient: str
+    state: State
+    status_code: str
+    diagnostic: str
+    due: AwareDatetime
+    published: bool = False
+
+
+class Journal(BaseModel):
+    """What is known of one message besides its content. Without `message_id` nobody waits for reports."""
+
+    mail_id: str
+    received_at: AwareDatetime
+    sender: str
+    recipients: list[str]
+    subject: str
+    message_id: str | None
+    customer_id: str | None
+    reports: list[Report]
+
+    @property
+    def pending(self) -> list[Report]:
+        """The reports that Kafka does not have yet."""
+        return [report for report in self.reports if not report.published]
+
+
+class Mailbox:
+    """All messages in one folder. Methods block on the disk: call them in a thread."""
+
+    def __init__(self, folder: Path, *, slow_seconds: float) -> None:
+        self._folder = folder
+        self._slow_seconds = slow_seconds
+        folder.mkdir(parents=True, exist_ok=True)
+
+    def store(self, content: bytes, *, sender: str, recipients: list[str]) -> Journal:
+        """Put a message and its journal on disk for good, and return the journal."""
+        journal = self._new_journal(content, sender, recipients)
+        # The journal first: one without its message is ignored, a message without its journal would be silent.
+        self._write(f"{journal.mail_id}.json", journal.model_dump_json().encode())
+        self._write(f"{journal.mail_id}.eml", content)
+        _sync_folder(self._folder)
+        return journal
+
+    def save(self, journal: Journal) -> None:
+        """Replace the journal of a message."""
+        self._write(f"{journal.mail_id}.json", journal.model_dump_json().encode())
+
+    def journals(self) -> Iterator[Journal]:
+        """The journals of all messages, newest first."""
+        for path in sorted(self._folder.glob("*.eml"), reverse=True):
+            yield Journal.model_validate_json(path.with_suffix(".json").read_bytes())
+
+    def journal(self, mail_id: str) -> Journal | None:
+        """The journal of one message, None when there is no such message."""
+        path = self._path(mail_id)
+        return Journal.model_validate_json(path.with_suffix(".json").read_bytes()) if path else None
+
+    def content(self, mail_id: str) -> bytes | None:
+        """One message as it was received, None when there is no such message."""
+        path = self._path(mail_id)
+        return path.read_bytes() if path else None
+
+    def _path(self, mail_id: str) -> Path | None:
+        """The message's file; an id with path characters in it names none."""
+        path = self._folder / f"{mail_id}.eml"
+        return path if path.parent == self._folder and path.exists() else None
+
+    def _new_journal(self, content: bytes, sender: str, recipients: list[str]) -> Journal:
+        now = datetime.now(UTC)
+        headers = parse(content)
+        message_id, customer_id = headers.get(MESSAGE_ID_HEADER), headers.get(CUSTOMER_ID_HEADER)
+        wanted = recipients if message_id and customer_id else []
+        return Journal(
+            mail_id=f"{now:%Y%m%dT%H%M%S.%f}-{secrets.token_hex(3)}",
+            received_at=now,
+            sender=sender,
+            recipients=recipients,
+            subject=str(headers.get("Subject", "")),
+            message_id=message_id,
+            customer_id=customer_id,
+            reports=[self._report(recipient, now) for recipient in wanted],
+        )
+
+    def _report(self, recipient: str, now: datetime) -> Report:
+        behaviour = behaviour_of(recipient, slow_seconds=self._slow_seconds)
+        return Report(
+            recipient=recipient,
+            state=behaviour.state,
+            status_code=behaviour.status_code,
+            diagnostic=behaviour.diagnostic,
+            due=now + timedelta(seconds=behaviour.delay),
+        )
+
+    def _write(self, name: str, content: bytes) -> None:
+        temporary = self._folder / f"{name}.tmp"
+        with temporary.open("wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(self._folder / name)
+
+
+def parse(content: bytes) -> EmailMessage:
+    """The message, parsed by the modern rules of the standard library."""
+    return BytesParser(EmailMessage, policy=policy.default).parsebytes(content)
+
+
+def _sync_folder(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
