@@ -1,0 +1,73 @@
+# Everyday commands; `make help` lists them. PYTHON=python3.12 chooses the interpreter of a new .venv.
+
+PYTHON ?= python3
+BIN := .venv/bin
+STAMP := .venv/.set-up
+MIGRATIONS = $(wildcard services/*/migrations/*.sql services/*/*/migrations/*.sql shared/*/migrations/*.sql)
+LOCK = env -u UV_FIND_LINKS $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+	--no-emit-index-url --no-header --no-annotate pyproject.toml
+
+.DEFAULT_GOAL := help
+.PHONY: help setup lock demo up down status logs clean lint format test bench
+
+help:  ## list these commands
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  make %-8s %s\n", $$1, $$2 }'
+
+setup: $(STAMP)  ## install what is missing into .venv, and fetch Kafka
+
+demo: $(STAMP)  ## start everything and play both stories
+	@$(BIN)/recourse demo $(ARGS)
+
+up: $(STAMP)  ## start PostgreSQL, Kafka, the services and the mail server
+	@$(BIN)/recourse up $(ARGS)
+
+down: $(STAMP)  ## stop all of it; the data stays
+	@$(BIN)/recourse down
+
+status: $(STAMP)  ## show what runs
+	@$(BIN)/recourse status
+
+logs: $(STAMP)  ## show logs; NAME=tickets for one process, ARGS=-f to follow
+	@$(BIN)/recourse logs $(NAME) $(ARGS)
+
+clean: $(STAMP)  ## stop everything and forget its data
+	@$(BIN)/recourse clean
+
+lint: $(STAMP)  ## style, types, import rules, migrations
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/squawk $(MIGRATIONS)
+
+format: $(STAMP)  ## put the code into the agreed format
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+test: lint  ## lint, then every test against real Kafka and PostgreSQL, with coverage
+	$(BIN)/pytest --cov --cov-report=term $(ARGS)
+
+bench: $(STAMP)  ## measure; ARGS go to the benchmark
+	$(BIN)/python -m bench $(ARGS)
+
+lock: $(STAMP)  ## pin the newest allowed versions into requirements/ and deploy/local/kafka.lock
+	$(LOCK) -o requirements/services.txt
+	$(LOCK) --extra local -o requirements/local.txt
+	$(LOCK) --extra local --extra dev -o requirements/dev.txt
+	$(BIN)/python -m deploy.local.kafka_jars lock
+
+$(STAMP): requirements/dev.txt deploy/local/kafka.lock
+	@command -v $(PYTHON) > /dev/null || { \
+		echo "Recourse needs Python 3.11 or newer: install it, or name it with PYTHON=python3.12." >&2; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+		echo "Recourse needs Python 3.11 or newer and $(PYTHON) is older: install it, or name it with PYTHON=python3.12." >&2; \
+		exit 1; }
+	@$(PYTHON) -c 'import venv, ensurepip' 2> /dev/null || { \
+		echo "$(PYTHON) lacks the venv module: install it (on Debian and Ubuntu: the package python3-venv)." >&2; exit 1; }
+	@test -x $(BIN)/pip || { echo "Creating .venv"; $(PYTHON) -m venv .venv; }
+	@echo "Installing the locked packages into .venv; the first time takes a minute or two."
+	@$(BIN)/pip install --disable-pip-version-check --no-input --require-hashes -r requirements/dev.txt || { \
+		echo "The packages could not be installed: see the lines above; the first set-up needs the network." >&2; exit 1; }
+	@$(BIN)/pip install --disable-pip-version-check --no-input --quiet --no-deps --no-build-isolation -e .
+	@$(BIN)/python -m deploy.local.kafka_jars fetch
+	@touch $@
