@@ -1,6 +1,6 @@
 """Apache Kafka's own jars (`kafka.lock`): fetched once into a cache and verified before every use.
 
-`python -m deploy.local.kafka_jars` resolves the dependencies anew and rewrites the lock.
+`python -m deploy.local.kafka_jars lock` resolves anew and rewrites the lock; `fetch` fills the cache.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import fcntl
 import hashlib
 import logging
 import os
+import sys
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -129,5 +130,22 @@ def write_lock() -> None:
     LOCK_FILE.write_text(_HEADER + "".join(lines))
 
 
+def main(arguments: list[str]) -> None:
+    """`lock` or `fetch`."""
+    if arguments == ["lock"]:
+        write_lock()
+    elif arguments == ["fetch"]:
+        ensure_jars(_show)
+    else:
+        sys.exit("usage: python -m deploy.local.kafka_jars lock|fetch")
+
+
+def _show(done: int, total: int) -> None:
+    sys.stderr.write(f"\rFetching Apache Kafka: {done} of {total} files" + ("\n" if done == total else ""))
+
+
 if __name__ == "__main__":
-    write_lock()
+    try:
+        main(sys.argv[1:])
+    except StackError as failure:
+        sys.exit(f"\n{failure}")

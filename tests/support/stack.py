@@ -1,6 +1,6 @@
-"""Real PostgreSQL and Kafka for the tests: one pair for the whole session, a database and topic prefix for each test.
+"""Real PostgreSQL and Kafka for the tests: one pair a session, a database and topic prefix for each test.
 
-RECOURSE_TEST_STACK=<state folder> keeps the pair running between sessions: started once, never stopped by the tests.
+RECOURSE_TEST_STACK=<state folder> keeps the pair running between sessions: started once, never stopped here.
 """
 
 from __future__ import annotations
@@ -53,8 +53,8 @@ class Infra:
     async def create_database(self, name_hint: str = "test", *, prepare: Prepare | None = None) -> str:
         """Create a database owned by an ordinary role and return its URL.
 
-        `prepare(url)`, such as a migration, runs once per session for each pair of hint and function; later databases
-        are copies of what it left.
+        `prepare(url)`, such as a migration, runs once per session for each pair of hint and function; later
+        databases are copies of what it left.
         """
         if prepare is None:
             return await self._create(name_hint, "template1")
@@ -81,9 +81,7 @@ class Infra:
 
     def ensure_role(self) -> None:
         """Make sure that the role which owns the tests' databases exists."""
-        postgres.create_role_and_database(
-            self.admin_url, role=_ROLE, database=_ROLE, password=self._role_password
-        )
+        postgres.create_role_and_database(self.admin_url, role=_ROLE, database=_ROLE, password=self._role_password)
 
 
 @contextmanager
@@ -141,6 +139,6 @@ def _owner_lives(state_dir: Path) -> bool:
         return True
     owner = json.loads(record.read_text())
     try:
-        return abs(psutil.Process(owner["pid"]).create_time() - owner["started"]) < 1.0
+        return abs(psutil.Process(owner["pid"]).create_time() - float(owner["started"])) < 1.0
     except psutil.NoSuchProcess:
         return False
