@@ -55,12 +55,16 @@ async def insert_outbox(connection: Connection, rows: Sequence[OutboxRow]) -> No
     )  # fmt: skip
 
 
-async def read_outbox(connection: Connection, *, after: int, limit: int) -> list[PendingRow]:
-    """The oldest rows above the sequence number `after`."""
+async def read_outbox(connection: Connection, *, under_way: Sequence[int], limit: int) -> list[PendingRow]:
+    """The oldest rows, but for those under way.
+
+    Never "rows above the last one read": a lower number may become visible later, and a later event of the same
+    customer, with a higher number, in the same moment.
+    """
     rows = await connection.fetch(
         """select sequence, id, aggregatetype, aggregateid, type, payload, occurred_at, traceparent, headers
-           from outbox where sequence > $1 order by sequence limit $2""",
-        after,
+           from outbox where sequence <> all($1::bigint[]) order by sequence limit $2""",
+        under_way,
         limit,
     )
     return [PendingRow(sequence, OutboxRow(*columns)) for sequence, *columns in rows]

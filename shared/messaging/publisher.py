@@ -67,7 +67,7 @@ class EventPublisher:
         async with asyncio.timeout(timeout):
             futures = [
                 await self._producer.send(
-                    self._kafka.full_name(each.topic), value=each.value, key=each.key, headers=each.headers
+                    self._kafka.full_name(each.topic), value=each.value, key=each.key, headers=list(each.headers)
                 )
                 for each in publications
             ]

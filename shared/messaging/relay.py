@@ -105,24 +105,16 @@ class Relay:
 
     async def _publish_all(self, connection: Connection, producer: Any) -> None:
         """Publish until the outbox is empty; the next rows are read while Kafka acknowledges the last ones."""
-        after, passes = 0, 0
-        under_way: _UnderWay | None = None
+        under_way = _UnderWay([], [])
         while True:
-            rows = await read_outbox(connection, after=after, limit=self._batch_size)
-            if under_way is not None:
+            rows = await read_outbox(connection, under_way=under_way.sequences, limit=self._batch_size)
+            await self._finish(connection, under_way)
+            if not rows:
+                return
+            under_way = await self._send(producer, rows)
+            if self._stopping:
                 await self._finish(connection, under_way)
-                under_way = None
-            if rows:
-                under_way = await self._send(producer, rows)
-                after, passes = rows[-1].sequence, passes + 1
-            # A row with a lower number may have become visible since, so every pass ends and starts anew.
-            if not rows or passes >= 10:
-                if under_way is not None:
-                    await self._finish(connection, under_way)
-                    under_way = None
-                if after == 0 or self._stopping:
-                    return
-                after, passes = 0, 0
+                return
 
     async def _send(self, producer: Any, rows: Sequence[PendingRow]) -> "_UnderWay":
         futures = []
@@ -134,13 +126,15 @@ class Relay:
                         self._kafka.full_name(row.topic),
                         value=row.payload,
                         key=row.key.encode() if row.key is not None else None,
-                        headers=self._headers(row),
+                        headers=list(self._headers(row)),
                     )
                 )
                 _published.labels(row.topic).inc()
         return _UnderWay([pending.sequence for pending in rows], futures)
 
     async def _finish(self, connection: Connection, under_way: "_UnderWay") -> None:
+        if not under_way.sequences:
+            return
         waiting = set(under_way.futures)
         async with asyncio.timeout(30):
             while waiting:

@@ -1,0 +1,112 @@
+"""The relay against the real broker and database: everything committed is published, in order per customer."""
+
+import asyncio
+
+import pytest
+
+from shared.db import Connection
+from tests.support.messaging import Probe, eventually, lock_customers, points
+
+
+async def test_what_is_committed_is_published_once_and_in_order(probe: Probe) -> None:
+    probe.consumer()
+    async with probe.relay():
+        await asyncio.gather(*(_write(probe, writer) for writer in range(8)))
+        await eventually(lambda: _effects(probe, 400))
+    assert await probe.count("outbox") == 0
+    for customer in range(4):
+        published = await probe.effects(f"c{customer}")
+        committed = await probe.fetch(
+            "select entry_id from committed where customer_id = $1 order by n", f"c{customer}"
+        )
+        assert published == [row[0] for row in committed]
+
+
+async def test_what_is_rolled_back_is_not_published(probe: Probe) -> None:
+    probe.consumer()
+    async with probe.relay():
+        with pytest.raises(ZeroDivisionError):
+            async with probe.unit_of_work.begin() as transaction:
+                transaction.publish(points("c1", 1))
+                raise ZeroDivisionError
+        async with probe.unit_of_work.begin() as transaction:
+            transaction.publish(points("c1", 2))
+        await eventually(lambda: _effects(probe, 1))
+    assert await probe.effects("c1") == ["000002"]
+
+
+async def test_one_of_several_relays_publishes_and_another_takes_over(probe: Probe) -> None:
+    probe.consumer()
+    async with probe.relay():
+        async with probe.relay() as second:
+            async with probe.unit_of_work.begin() as transaction:
+                transaction.publish(points("c1", 1))
+            await eventually(lambda: _effects(probe, 1))
+            second.stop()
+        holders = await probe.fetch(
+            "select count(*) from pg_locks where locktype = 'advisory' and granted and database = "
+            "(select oid from pg_database where datname = current_database())"
+        )
+        assert holders == [(1,)]
+    async with probe.relay():
+        async with probe.unit_of_work.begin() as transaction:
+            transaction.publish(points("c1", 2))
+        await eventually(lambda: _effects(probe, 2))
+
+
+async def test_a_relay_that_dies_before_the_delete_publishes_again_without_effect(probe: Probe) -> None:
+    probe.consumer()
+    async with probe.unit_of_work.begin() as transaction:
+        transaction.publish(points("c1", 1))
+    rows = await probe.fetch("select * from outbox")
+    async with probe.relay():
+        await eventually(lambda: _effects(probe, 1))
+        await eventually(lambda: _outbox_is_empty(probe))
+    async with probe.unit_of_work.begin() as transaction:
+        # The row as if its delete had never been committed.
+        await _insert_again(transaction.connection, rows[0])
+        transaction.publish(points("c1", 2))
+    async with probe.relay():
+        await eventually(lambda: _effects(probe, 2))
+    assert await probe.effects("c1") == ["000001", "000002"]
+
+
+async def test_it_survives_the_loss_of_its_session(probe: Probe) -> None:
+    probe.consumer()
+    async with probe.relay():
+        for n in range(5):
+            async with probe.unit_of_work.begin() as transaction:
+                transaction.publish(points("c1", n))
+            await probe.fetch(
+                "select pg_terminate_backend(pid) from pg_stat_activity where application_name like '%-relay'"
+            )
+        await eventually(lambda: _effects(probe, 5))
+    assert await probe.effects("c1") == [f"{n:06d}" for n in range(5)]
+
+
+async def _write(probe: Probe, writer: int) -> None:
+    for number in range(50):
+        customer = f"c{(writer + number) % 4}"
+        async with probe.unit_of_work.begin() as transaction:
+            await lock_customers(transaction.connection, [customer])
+            event = points(customer, writer * 1000 + number)
+            await transaction.connection.execute(
+                "insert into committed (customer_id, entry_id) values ($1, $2)", customer, event.entry_id
+            )
+            transaction.publish(event)
+
+
+async def _insert_again(connection: Connection, row: tuple[object, ...]) -> None:
+    await connection.execute(
+        "insert into outbox (id, aggregatetype, aggregateid, type, payload, occurred_at, traceparent, headers) "
+        "values ($1, $2, $3, $4, $5, $6, $7, $8)",
+        *row[1:],
+    )
+
+
+async def _effects(probe: Probe, count: int) -> bool:
+    return await probe.count("effects") >= count
+
+
+async def _outbox_is_empty(probe: Probe) -> bool:
+    return await probe.count("outbox") == 0
