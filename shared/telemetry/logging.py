@@ -25,14 +25,14 @@ _EMAIL = re.compile(r"[^\s@<>\"']{1,64}@[^\s@<>\"']{1,255}\.[A-Za-z]{2,24}")
 _URL_PASSWORD = re.compile(r"(?<=://)[^\s/@:]*:[^\s/@]*(?=@)")
 
 
-def configure_logging(
-    service: str, *, level: str = "info", log_format: Literal["json", "text"] = "json"
-) -> None:
+def configure_logging(service: str, *, level: str = "info", log_format: Literal["json", "text"] = "json") -> None:
     """Send this process's logs, those of libraries included, to standard output. Call it once, at start."""
     renderer: Processor = (
         structlog.processors.JSONRenderer(serializer=_dump)
         if log_format == "json"
-        else structlog.dev.ConsoleRenderer(colors=sys.stdout.isatty())
+        else structlog.dev.ConsoleRenderer(
+            colors=sys.stdout.isatty(), exception_formatter=structlog.dev.plain_traceback
+        )
     )
     shared: list[Processor] = [
         structlog.contextvars.merge_contextvars,
@@ -42,11 +42,14 @@ def configure_logging(
         _ServiceName(service),
         add_trace,
     ]
-    finish: list[Processor] = [structlog.stdlib.ProcessorFormatter.remove_processors_meta]
-    if log_format == "json":
-        finish.append(structlog.processors.format_exc_info)
     formatter = structlog.stdlib.ProcessorFormatter(
-        foreign_pre_chain=shared, processors=[*finish, redact, renderer]
+        foreign_pre_chain=shared,
+        processors=[
+            structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+            structlog.processors.format_exc_info,
+            redact,
+            renderer,
+        ],
     )
     handler = logging.StreamHandler(sys.stdout)
     handler.setFormatter(formatter)

@@ -37,12 +37,17 @@ def render_page(document: dict[str, Any]) -> str:
         lstrip_blocks=True,
     )
     environment.filters["type_name"] = type_name
-    operations = [
-        {"path": path, "method": method.upper(), **operation}
-        for path, item in document["paths"].items()
-        for method, operation in item.items()
-    ]
-    return environment.get_template("docs.html.j2").render(document=document, operations=operations)
+    return environment.get_template("docs.html.j2").render(document=document, sections=_sections(document))
+
+
+def _sections(document: dict[str, Any]) -> dict[str, list[dict[str, Any]]]:
+    """The operations by their first tag, in the order of the document."""
+    sections: dict[str, list[dict[str, Any]]] = {}
+    for path, item in document["paths"].items():
+        for method, operation in item.items():
+            section = next(iter(operation["tags"]), "other")
+            sections.setdefault(section, []).append({"path": path, "method": method.upper(), **operation})
+    return sections
 
 
 def type_name(schema: dict[str, Any]) -> str:
