@@ -119,7 +119,8 @@ async def _count_is(probe: Probe, table: str, count: int) -> bool:
 async def _kill_connections(probe: Probe) -> None:
     connection = await asyncpg.connect(probe.url)
     await connection.execute(
-        "select pg_terminate_backend(pid) from pg_stat_activity where datname = current_database() and pid <> pg_backend_pid()"
+        """select pg_terminate_backend(pid) from pg_stat_activity
+           where datname = current_database() and pid <> pg_backend_pid()"""
     )
     await connection.close()
     await asyncio.sleep(0)

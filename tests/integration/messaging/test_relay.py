@@ -26,9 +26,7 @@ async def test_what_is_rolled_back_is_not_published(probe: Probe) -> None:
     probe.consumer()
     async with probe.relay():
         with pytest.raises(ZeroDivisionError):
-            async with probe.unit_of_work.begin() as transaction:
-                transaction.publish(points("c1", 1))
-                raise ZeroDivisionError
+            await _publish_and_fail(probe)
         async with probe.unit_of_work.begin() as transaction:
             transaction.publish(points("c1", 2))
         await eventually(lambda: _effects(probe, 1))
@@ -82,6 +80,12 @@ async def test_it_survives_the_loss_of_its_session(probe: Probe) -> None:
             )
         await eventually(lambda: _effects(probe, 5))
     assert await probe.effects("c1") == [f"{n:06d}" for n in range(5)]
+
+
+async def _publish_and_fail(probe: Probe) -> None:
+    async with probe.unit_of_work.begin() as transaction:
+        transaction.publish(points("c1", 1))
+        raise ZeroDivisionError
 
 
 async def _write(probe: Probe, writer: int) -> None:
