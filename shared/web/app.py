@@ -10,7 +10,7 @@ from shared.web.cors import allow_origins
 from shared.web.dispatch import Dispatcher
 from shared.web.docs import documentation_routes
 from shared.web.health import Health, ReadyCheck
-from shared.web.idempotency import InFlight
+from shared.web.idempotency import WAIT_SECONDS, InFlight
 from shared.web.jwks import KeySet
 from shared.web.middleware import observe
 from shared.web.openapi import build_openapi
@@ -46,7 +46,7 @@ def build_app(
     # Outside of `observe`, so that a browser may read the problems too.
     outer = [allow_origins(origins)] if origins else []
     app = web.Application(client_max_size=MAX_BODY_BYTES, middlewares=[*outer, observe])
-    in_flight = InFlight()
+    in_flight = InFlight(WAIT_SECONDS)
     for operation in operations:
         handle = Dispatcher(operation, verifier, in_flight).handle
         for method in ("GET", "HEAD") if operation.declared.method == "GET" else (operation.declared.method,):

@@ -109,7 +109,8 @@ async def forget_before(connection: Connection, instant: datetime, *, limit: int
 
 def _columns(outcome: Outcome) -> tuple[str, str, bytes, int, str, bytes]:
     request, reply = outcome.request, outcome.reply
-    headers = orjson.dumps(dict(reply.headers)).decode()
+    # aiohttp's names of headers are a subclass of str, which orjson refuses.
+    headers = orjson.dumps({str(name): value for name, value in reply.headers.items()}).decode()
     return request.scope, request.key, request.request_hash, reply.status, headers, reply.body
 
 
@@ -150,7 +151,7 @@ def hash_request(path_and_query: str, body: bytes) -> bytes:
 class InFlight:
     """Requests that this process is answering now, by scope and key: a repeat waits for the first."""
 
-    def __init__(self, wait_seconds: float = WAIT_SECONDS) -> None:
+    def __init__(self, wait_seconds: float) -> None:
         self._wait_seconds = wait_seconds
         self._running: dict[tuple[str, str], asyncio.Event] = {}
 

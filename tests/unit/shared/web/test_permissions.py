@@ -1,0 +1,39 @@
+"""The table of roles is total, and each role has all the rights of the one before it."""
+
+from itertools import pairwise
+
+import pytest
+
+from shared.web import ROLE_PERMISSIONS, Permission, Role
+from shared.web.permissions import PERMISSIONS
+
+
+def test_every_role_has_its_permissions_and_an_administrator_all() -> None:
+    assert ROLE_PERMISSIONS.keys() == set(Role)
+    assert ROLE_PERMISSIONS[Role.ADMINISTRATOR] == PERMISSIONS
+
+
+def test_roles_grow() -> None:
+    for lower, higher in pairwise(Role):
+        assert ROLE_PERMISSIONS[lower] < ROLE_PERMISSIONS[higher]
+
+
+def test_a_viewer_only_reads() -> None:
+    assert all(permission.endswith(":read") for permission in ROLE_PERMISSIONS[Role.VIEWER])
+
+
+@pytest.mark.parametrize(
+    ("permission", "first"),
+    [
+        ("ledger:read", Role.VIEWER),
+        ("customers:write", Role.AGENT),
+        ("notes:write", Role.AGENT),
+        ("ledger:withdraw", Role.AGENT),
+        ("tickets:cancel", Role.AGENT),
+        ("dead_letters:manage", Role.SUPERVISOR),
+        ("ledger:approve", Role.SUPERVISOR),
+        ("rules:write", Role.ADMINISTRATOR),
+    ],
+)
+def test_rights_begin_with_a_role(permission: Permission, first: Role) -> None:
+    assert next(role for role in Role if permission in ROLE_PERMISSIONS[role]) is first
