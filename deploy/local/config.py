@@ -30,7 +30,8 @@ class StackConfig(BaseModel):
     `ports` has a number for each process name (`accounts`, `tickets-2`, `postgres`, `kafka-1`, `mail`), for
     `smtp` and for each Kafka controller (`kafka-1-controller`). With `kafka_bootstrap_servers` or
     `postgres_admin_url` set, the stack uses that server and starts none of its own; the prefixes then keep it
-    apart from others that share the server.
+    apart from others that share the server. `service_environment` is what the services and the mail server get
+    besides what they need.
     """
 
     model_config = ConfigDict(frozen=True)

@@ -97,6 +97,7 @@ def _mail_spec(config: StackConfig) -> ProcessSpec:
             "RECOURSE_SMTP_PORT": str(config.ports["smtp"]),
             "RECOURSE_MAIL_PAGE_PORT": str(port),
             "RECOURSE_MAIL_DIR": str(config.state_dir / "mail"),
+            **config.service_environment,
         },
     )
 
