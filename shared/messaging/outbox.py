@@ -6,6 +6,8 @@ from datetime import UTC, datetime
 from typing import NamedTuple, Self
 from uuid import UUID
 
+import orjson
+
 from shared.contracts import Event
 from shared.db import Connection
 from shared.ids import uuid7
@@ -43,15 +45,17 @@ async def insert_outbox(connection: Connection, rows: Sequence[OutboxRow]) -> No
     if not rows:
         return
     ids, topics, keys, types, payloads, times, traces, headers = zip(*rows, strict=True)
+    # As text: in a jsonb[] parameter, lists of lists would become dimensions of the array.
+    documents = [None if pairs is None else orjson.dumps(pairs).decode() for pairs in headers]
     await connection.execute(
         """insert into outbox
                (id, aggregatetype, aggregateid, type, payload, occurred_at, traceparent, headers)
-           select id, topic, key, type, payload, occurred_at, traceparent, headers
+           select id, topic, key, type, payload, occurred_at, traceparent, headers::jsonb
            from unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::bytea[], $6::timestamptz[],
-                       $7::text[], $8::jsonb[])
+                       $7::text[], $8::text[])
                 with ordinality as e (id, topic, key, type, payload, occurred_at, traceparent, headers, n)
            order by n""",
-        ids, topics, keys, types, payloads, times, traces, headers,
+        ids, topics, keys, types, payloads, times, traces, documents,
     )  # fmt: skip
 
 
