@@ -1,0 +1,1 @@
+"""Points: awarded for paid tickets, clawed back when a ticket is cancelled."""
