@@ -7,6 +7,8 @@ from contextlib import asynccontextmanager
 
 from aiohttp import web
 
+from shared.web.protocol import ProblemRunner
+
 # aiohttp waits this long for requests to finish and once more for what it then cancels: below 10 s together.
 DRAIN_SECONDS = 4.5
 KEEPALIVE_SECONDS = 75.0
@@ -18,13 +20,7 @@ async def serving(app: web.Application, host: str, port: int) -> AsyncIterator[s
 
     At the end no new connection is accepted and requests in flight are finished, within ten seconds.
     """
-    runner = web.AppRunner(
-        app,
-        access_log=None,
-        handle_signals=False,
-        shutdown_timeout=DRAIN_SECONDS,
-        keepalive_timeout=KEEPALIVE_SECONDS,
-    )
+    runner = ProblemRunner(app, shutdown_timeout=DRAIN_SECONDS, keepalive_timeout=KEEPALIVE_SECONDS)
     await runner.setup()
     try:
         await web.TCPSite(runner, host, port, backlog=1024).start()
