@@ -3,10 +3,13 @@
 PYTHON ?= python3
 BIN := .venv/bin
 STAMP := .venv/.set-up
+PIP := $(BIN)/pip --disable-pip-version-check --no-input
 MIGRATIONS = $(wildcard services/*/migrations/*.sql services/*/*/migrations/*.sql shared/*/migrations/*.sql)
 LOCK = env -u UV_FIND_LINKS $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --no-header --no-annotate pyproject.toml
 
+SHELL := bash
+.SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
 .PHONY: help setup lock demo up down status logs clean lint format test bench
 
@@ -65,9 +68,12 @@ $(STAMP): requirements/dev.txt deploy/local/kafka.lock
 	@$(PYTHON) -c 'import venv, ensurepip' 2> /dev/null || { \
 		echo "$(PYTHON) lacks the venv module: install it (on Debian and Ubuntu: the package python3-venv)." >&2; exit 1; }
 	@test -x $(BIN)/pip || { echo "Creating .venv"; $(PYTHON) -m venv .venv; }
-	@echo "Installing the locked packages into .venv; the first time takes a minute or two."
-	@$(BIN)/pip install --disable-pip-version-check --no-input --require-hashes -r requirements/dev.txt || { \
-		echo "The packages could not be installed: see the lines above; the first set-up needs the network." >&2; exit 1; }
-	@$(BIN)/pip install --disable-pip-version-check --no-input --quiet --no-deps --no-build-isolation -e .
+	@$(PIP) install --progress-bar off --require-hashes -r requirements/dev.txt | \
+		awk -v total="$$(grep -c == requirements/dev.txt)" '\
+			/^(Collecting|Requirement already)/ { printf "\rInstalling into .venv: %d of %d packages", ++n, total } \
+			/^Installing collected/ { printf "\rInstalling into .venv: unpacking           " } \
+			END { print "" }' || { \
+		echo "The packages could not be installed: see above; the first set-up needs the network." >&2; exit 1; }
+	@$(PIP) install --quiet --no-deps --no-build-isolation -e .
 	@$(BIN)/python -m deploy.local.kafka_jars fetch
 	@touch $@

@@ -9,7 +9,12 @@ import pytest
 from deploy.local.mailserver.behaviour import behaviour_of, is_refused
 from deploy.local.mailserver.mailbox import Mailbox
 
-MAIL = b"X-Recourse-Message-Id: msg-1\r\nX-Recourse-Customer-Id: cus-1\r\nSubject: =?utf-8?q?f=C3=BCr_dich?=\r\n\r\nHello\r\n"
+MAIL = (
+    b"X-Recourse-Message-Id: msg-1\r\n"
+    b"X-Recourse-Customer-Id: cus-1\r\n"
+    b"Subject: =?utf-8?q?f=C3=BCr_dich?=\r\n"
+    b"\r\nHello\r\n"
+)
 
 
 @pytest.mark.parametrize(

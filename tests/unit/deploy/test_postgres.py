@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
@@ -9,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from deploy.local import postgres
+from deploy.local import owner, postgres
 from deploy.local.credentials import Credentials
 from deploy.local.errors import StackError
 
@@ -24,8 +25,14 @@ def test_any_password_survives_the_url(password: str, role: str) -> None:
     assert url.username == role
 
 
-def test_data_of_another_major_version_is_refused(tmp_path: Path) -> None:
-    server = postgres.Postgres(tmp_path, port=1, admin_password="x")
+@pytest.fixture
+def state_dir(tmp_path: Path) -> Iterator[Path]:
+    yield tmp_path
+    owner.forget_dir(tmp_path)
+
+
+def test_data_of_another_major_version_is_refused(state_dir: Path) -> None:
+    server = postgres.Postgres(state_dir, port=1, admin_password="x")
     server.initialise()
     data = Path(server.spec().command()[2])
     assert (data / "PG_VERSION").read_text().strip() == postgres.MAJOR
