@@ -61,7 +61,7 @@ from shared.web.models import Instant, RequestModel, ResponseModel
 from shared.web.operations import operation, operations_of
 from shared.web.paging import Keyset, Page, PageQuery
 from shared.web.permissions import ROLE_PERMISSIONS, Permission, Role
-from shared.web.problems import Problem, ProblemType
+from shared.web.problems import VALIDATION_FAILED, Problem, ProblemType
 from shared.web.replies import Content, RenderedReply, Reply
 from shared.web.server import serving, stop_on_signals
 from shared.web.signatures import Operation
@@ -72,6 +72,7 @@ MIGRATIONS = Path(__file__).parent / "migrations"
 __all__ = [
     "MIGRATIONS",
     "ROLE_PERMISSIONS",
+    "VALIDATION_FAILED",
     "Content",
     "IdempotentRequest",
     "Instant",

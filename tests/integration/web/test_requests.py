@@ -1,6 +1,8 @@
 """What a correct request gets: bodies, pages, versions, ids, health, documents, a graceful end."""
 
 import asyncio
+import os
+import signal
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
@@ -9,7 +11,7 @@ import pytest
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
 from shared.telemetry import parse_traceparent
-from shared.web import serving
+from shared.web import serving, stop_on_signals
 from tests.integration.web.sample import ENTRIES, SampleApi, application, running
 from tests.integration.web.test_problems import problem_of
 
@@ -229,3 +231,15 @@ async def _until_refused(url: str) -> None:
             return
         writer.close()
         await writer.wait_closed()
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+async def test_a_signal_asks_to_stop(number: signal.Signals) -> None:
+    stop = stop_on_signals()
+    try:
+        os.kill(os.getpid(), number)
+        async with asyncio.timeout(5):
+            await stop.wait()
+    finally:
+        for handled in (signal.SIGTERM, signal.SIGINT):
+            asyncio.get_running_loop().remove_signal_handler(handled)
