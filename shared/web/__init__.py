@@ -16,8 +16,9 @@ A feature's `api.py` is a class of operations, built with what it needs:
         balance_minor: int
 
     class LedgerApi:
-        def __init__(self, database: Database) -> None:
-            self._database = database
+        def __init__(self, unit_of_work: UnitOfWork) -> None:
+            self._unit_of_work = unit_of_work
+            self._database = unit_of_work.database
 
         @operation("GET", "/v1/customers/{customer_id}/entries", permission="ledger:read",
                    summary="Transaction history", tags=("ledger",))
@@ -35,12 +36,12 @@ A feature's `api.py` is a class of operations, built with what it needs:
         async def withdraw(
             self, ctx: RequestContext, path: CustomerPath, body: WithdrawalRequest
         ) -> RenderedReply[Withdrawal]:
-            async with self._unit_of_work() as work:
+            async with self._unit_of_work.begin() as work:
                 return await ctx.once(work.connection, lambda: self._withdraw(work, path.customer_id, body))
 
 and `app.py` serves them, with `/openapi.json`, `/docs`, `/health/*` and `/metrics`:
 
-    app = build_app(title="Accounts", version="0.1.0", operations=operations_of(LedgerApi(database)),
+    app = build_app(title="Accounts", version="0.1.0", operations=operations_of(LedgerApi(unit_of_work)),
                     settings=settings, ready_checks={"database": database.ping})
     stop = stop_on_signals()
     async with serving(app, settings.http_host, settings.http_port) as url:
