@@ -8,21 +8,25 @@ import asyncio
 import sys
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
 import uvloop
 
-from shared.db import Database, MigrationError, MigrationSource, migrate
+from shared.db import Database, MigrationError, MigrationSource, is_transient, migrate
 from shared.messaging import MIGRATIONS as MESSAGING_MIGRATIONS
 from shared.messaging import AnyHandler, Consumer, KafkaSettings, Relay, UnitOfWork
 from shared.messaging.batch import Lock
 from shared.settings import ServiceSettings, SettingsError, load_settings
 from shared.telemetry.logging import configure_logging, get_logger
 from shared.web import MIGRATIONS as WEB_MIGRATIONS
-from shared.web import Operation, build_app, serving, stop_on_signals
+from shared.web import Operation, build_app, forget_before, serving, stop_on_signals
 
 log = get_logger(__name__)
+
+KEEP_ANSWERS = timedelta(days=7)
 
 SettingsT = TypeVar("SettingsT", bound=ServiceSettings)
 # Runs until the event is set, then returns soon.
@@ -131,21 +135,40 @@ async def _run_parts(
         ready_checks={"database": unit_of_work.database.ping, "consumer": consumer.check},
     )
     jobs_stop = asyncio.Event()
+    jobs = [*parts.jobs, partial(_forget_answers, unit_of_work)]
     background = [
         asyncio.create_task(consumer.run(), name="consumer"),
-        *(asyncio.create_task(job(jobs_stop), name=f"job-{n}") for n, job in enumerate(parts.jobs)),
+        *(asyncio.create_task(job(jobs_stop), name=f"job-{n}") for n, job in enumerate(jobs)),
     ]
-    # The relay goes last: what the others commit while they drain is still published.
     relay_task = asyncio.create_task(relay.run(), name="relay")
     async with serving(app, settings.http_host, settings.http_port) as url:
         log.info("serving", url=url)
         await _until_stopped(stop, [*background, relay_task])
-    consumer.stop()
-    jobs_stop.set()
-    await _finish(background)
+        consumer.stop()
+        jobs_stop.set()
+        # Requests in flight end while the consumer drains: both together have ten seconds.
+    await _finish(background, seconds=6)
+    # The relay goes last: what the others committed while they drained is still published.
     relay.stop()
-    await _finish([relay_task])
+    await _finish([relay_task], seconds=2)
     log.info("stopped")
+
+
+async def _forget_answers(unit_of_work: UnitOfWork, stop: asyncio.Event) -> None:
+    """Forget, hour by hour, the answers kept for idempotency keys that nobody will repeat any more."""
+    while not stop.is_set():
+        try:
+            async with unit_of_work.begin() as transaction:
+                await forget_before(transaction.connection, datetime.now(UTC) - KEEP_ANSWERS)
+        except Exception as error:
+            if not is_transient(error):
+                raise
+            log.warning("old answers will be forgotten later", error=type(error).__name__)
+        try:
+            async with asyncio.timeout(3600):
+                await stop.wait()
+        except TimeoutError:
+            continue
 
 
 async def _until_stopped(stop: asyncio.Event, tasks: Sequence[asyncio.Task[None]]) -> None:
@@ -160,9 +183,9 @@ async def _until_stopped(stop: asyncio.Event, tasks: Sequence[asyncio.Task[None]
     raise SystemExit(1)
 
 
-async def _finish(tasks: Sequence[asyncio.Task[None]]) -> None:
+async def _finish(tasks: Sequence[asyncio.Task[None]], *, seconds: float) -> None:
     """Let the tasks end by themselves for a while, then cancel them."""
-    _, late = await asyncio.wait(tasks, timeout=9)
+    _, late = await asyncio.wait(tasks, timeout=seconds)
     for task in late:
         task.cancel()
     await asyncio.gather(*tasks, return_exceptions=True)

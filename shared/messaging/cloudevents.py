@@ -17,7 +17,9 @@ from shared.telemetry.trace import continue_trace
 
 MAX_VALUE_BYTES = 1_000_000
 MAX_ATTRIBUTE_CHARACTERS = 256
-STRUCTURED = "application/cloudevents"
+JSON = b"application/json"
+STRUCTURED = b"application/cloudevents"
+_HEADERS = {name: f"ce_{name}" for name in ("specversion", "id", "source", "type", "time", "traceparent")}
 _DATETIME: TypeAdapter[datetime] = TypeAdapter(datetime)
 
 
@@ -131,20 +133,25 @@ def _attributes(record: Record) -> _Attributes:
         raise _NotAnEventError("no_value", "the record has no value")
     if len(record.value) > MAX_VALUE_BYTES:
         raise _NotAnEventError("too_large", f"{len(record.value)} bytes are more than {MAX_VALUE_BYTES}")
-    content_type = (record.header("content-type") or "application/json").partition(";")[0].strip().lower()
-    if content_type.startswith(STRUCTURED):
-        return _structured(record, content_type)
-    if content_type != "application/json":
-        raise _NotAnEventError("wrong_content_type", f"{content_type[:100]} is not application/json")
-    return _from(record.value, {name: record.header(f"ce_{name}") for name in _NAMES}, record)
+    headers = dict(record.headers)
+    content_type = headers.get("content-type", JSON)
+    if content_type != JSON:
+        plain = content_type.partition(b";")[0].strip().lower()
+        if plain.startswith(STRUCTURED):
+            return _structured(record, plain)
+        if plain != JSON:
+            raise _NotAnEventError("wrong_content_type", f"{_text(plain[:100])} is not {_text(JSON)}")
+    attributes = {name: _text(headers[header]) for name, header in _HEADERS.items() if header in headers}
+    return _from(record.value, attributes, record)
 
 
-_NAMES = ("specversion", "id", "source", "type", "time", "traceparent")
+def _text(value: bytes) -> str:
+    return value.decode("utf-8", errors="backslashreplace")
 
 
-def _structured(record: Record, content_type: str) -> _Attributes:
-    if content_type != f"{STRUCTURED}+json":
-        raise _NotAnEventError("wrong_content_type", f"{content_type[:100]} is not {STRUCTURED}+json")
+def _structured(record: Record, content_type: bytes) -> _Attributes:
+    if content_type != STRUCTURED + b"+json":
+        raise _NotAnEventError("wrong_content_type", f"{_text(content_type[:100])} is not {_text(STRUCTURED)}+json")
     try:
         document = orjson.loads(record.value or b"")
     except orjson.JSONDecodeError as error:

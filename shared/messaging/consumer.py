@@ -18,7 +18,7 @@ from shared.telemetry.logging import get_logger
 
 log = get_logger(__name__)
 
-DRAIN_SECONDS = 8.0
+DRAIN_SECONDS = 4.0
 INBOX_DAYS = 30
 
 

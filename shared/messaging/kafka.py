@@ -66,7 +66,7 @@ def make_consumer(settings: KafkaSettings, *, group: str | None, client_id: str)
     )
 
 
-async def stop_client(stopping: Awaitable[Any], *, timeout: float = 5.0) -> None:
+async def stop_client(stopping: Awaitable[Any], *, timeout: float = 2.0) -> None:
     """Stop a client, but do not wait for a broker that is gone: aiokafka has no time limit of its own there."""
     try:
         async with asyncio.timeout(timeout):
