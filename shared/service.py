@@ -135,7 +135,7 @@ async def _run_parts(
         ready_checks={"database": unit_of_work.database.ping, "consumer": consumer.check},
     )
     jobs_stop = asyncio.Event()
-    jobs = [*parts.jobs, partial(_forget_answers, unit_of_work)]
+    jobs: list[Job] = [*parts.jobs, partial(_forget_answers, unit_of_work)]
     background = [
         asyncio.create_task(consumer.run(), name="consumer"),
         *(asyncio.create_task(job(jobs_stop), name=f"job-{n}") for n, job in enumerate(jobs)),
