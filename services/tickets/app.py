@@ -1,0 +1,40 @@
+"""The tickets service, put together."""
+
+from pathlib import Path
+
+from services.tickets.cancellations.api import CancellationsApi
+from services.tickets.customers import store as customers
+from services.tickets.customers.events import CustomerEvents
+from services.tickets.lifecycle.api import TicketsApi
+from services.tickets.orders.api import OrdersApi
+from services.tickets.orders.events import PurchaseEvents
+from services.tickets.settings import TicketsSettings
+from services.tickets.settlement.events import BalanceEvents
+from services.tickets.settlement.jobs import OverduePayments
+from shared.service import Context, Parts, Service
+from shared.web import operations_of
+
+
+def build(context: Context[TicketsSettings]) -> Parts:
+    """Give every feature what it needs."""
+    overdue = OverduePayments(context.unit_of_work, timeout=context.settings.payment_timeout)
+    return Parts(
+        operations=operations_of(
+            OrdersApi(context.database),
+            TicketsApi(context.database),
+            CancellationsApi(context.database, context.unit_of_work),
+        ),
+        handlers=[*PurchaseEvents().handlers(), *BalanceEvents().handlers(), *CustomerEvents().handlers()],
+        lock=customers.lock,
+        jobs=[overdue.run],
+    )
+
+
+SERVICE = Service(
+    name="tickets",
+    title="Recourse tickets",
+    version="0.1.0",
+    settings=TicketsSettings,
+    migrations=Path(__file__).parent / "migrations",
+    build=build,
+)

@@ -1,0 +1,1 @@
+"""Cancellations: an agent's request, and what became of it."""

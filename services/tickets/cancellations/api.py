@@ -1,0 +1,203 @@
+"""Cancelling a ticket. Requests that arrive while one commit runs share the next."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Annotated, Literal
+
+from pydantic import Field, StringConstraints
+
+from services.tickets.cancellations import store
+from services.tickets.cancellations.domain import Cancellation, CancellationState
+from services.tickets.cancellations.events import cancellation_requested
+from services.tickets.customers.store import lock
+from services.tickets.lifecycle.api import TICKET_NOT_FOUND, TicketDetail, TicketPath, detail_of
+from services.tickets.lifecycle.domain import Change, Changes, Fact, Refused, TicketEvent
+from services.tickets.lifecycle.store import save_changes, tickets_by_id
+from shared.contracts.base import NO_NUL
+from shared.db import Connection, Database, GroupCommit
+from shared.ids import uuid7
+from shared.messaging import Transaction, UnitOfWork
+from shared.telemetry.trace import TraceContext, bind_trace, current_trace, new_trace
+from shared.web import (
+    Outcome,
+    Problem,
+    ProblemType,
+    RenderedReply,
+    RequestContext,
+    RequestModel,
+    ResponseModel,
+    claim,
+    operation,
+    record,
+)
+
+CANCELLATION_NOT_FOUND = ProblemType(404, "cancellation_not_found", "The ticket was never to be cancelled")
+REFUSALS = {
+    Refused.ALREADY_CANCELLING: ProblemType(409, Refused.ALREADY_CANCELLING, "The ticket is being cancelled already"),
+    Refused.ALREADY_CANCELLED: ProblemType(409, Refused.ALREADY_CANCELLED, "The ticket is cancelled already"),
+    Refused.IN_LIMBO: ProblemType(409, Refused.IN_LIMBO, "The ticket is in limbo"),
+}
+
+Reason = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=2000, pattern=NO_NUL)]
+
+
+class CancellationRequest(RequestModel):
+    """Why the ticket is to be cancelled, and the agent's explicit confirmation."""
+
+    reason: Reason
+    confirm: Literal[True] = Field(description="Must be true: the price is credited back and the ticket is lost.")
+
+
+class CancellationView(ResponseModel):
+    """A cancellation; `amount`, in minor units, is what is credited back."""
+
+    cancellation_id: str
+    ticket_id: str
+    order_id: str
+    customer_id: str
+    amount: int
+    currency: str
+    reason: str
+    requested_by: str
+    requested_at: datetime
+    state: CancellationState
+    settled_at: datetime | None
+    entry_id: str | None = Field(description="The reversal in the ledger of accounts, when it is completed.")
+    refusal_code: str | None
+    refusal_reason: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class _Request:
+    """One caller's request, and the trace that its event continues."""
+
+    context: RequestContext
+    ticket_id: str
+    reason: str
+    trace: TraceContext
+
+
+@dataclass(frozen=True, slots=True)
+class _Accepted:
+    request: _Request
+    cancellation: Cancellation
+    change: Change
+
+
+_Answer = RenderedReply[TicketDetail]
+
+
+class CancellationsApi:
+    """Operations on the cancellation of a ticket."""
+
+    def __init__(self, database: Database, unit_of_work: UnitOfWork) -> None:
+        self._database = database
+        self._unit_of_work = unit_of_work
+        self._group: GroupCommit[_Request, _Answer] = GroupCommit(self._commit)
+
+    @operation(
+        "POST",
+        "/v1/tickets/{ticket_id}/cancellation",
+        permission="tickets:cancel",
+        status=202,
+        idempotent=True,
+        summary="Cancel a ticket",
+        tags=("tickets",),
+        problems=(TICKET_NOT_FOUND, *REFUSALS.values()),
+    )
+    async def cancel_ticket(
+        self, ctx: RequestContext, path: TicketPath, body: CancellationRequest
+    ) -> RenderedReply[TicketDetail]:
+        """The ticket is `cancelling` until accounts has credited its price back; then it is `cancelled`.
+
+        When accounts refuses, the ticket goes to `limbo` with the reason.
+        """
+        trace = current_trace.get() or new_trace()
+        return await self._group.submit(_Request(ctx, path.ticket_id, body.reason, trace))
+
+    @operation(
+        "GET",
+        "/v1/tickets/{ticket_id}/cancellation",
+        permission="tickets:read",
+        summary="Cancellation of a ticket",
+        tags=("tickets",),
+        problems=(CANCELLATION_NOT_FOUND,),
+    )
+    async def get_cancellation(self, path: TicketPath) -> CancellationView:
+        """The latest cancellation of a ticket and what became of it."""
+        async with self._database.read() as connection:
+            found = await store.latest_cancellation(connection, path.ticket_id)
+        if found is None:
+            raise CANCELLATION_NOT_FOUND(f"The ticket {path.ticket_id} has no cancellation.")
+        return CancellationView.model_validate(found)
+
+    async def _commit(self, requests: Sequence[_Request]) -> Sequence[_Answer | Exception]:
+        """Answer each request; those that are accepted take effect in one transaction."""
+        async with self._unit_of_work.begin() as transaction:
+            earlier = await claim(transaction.connection, [each.context.idempotent_request for each in requests])
+            fresh = [each for each, answer in zip(requests, earlier, strict=True) if answer is None]
+            decided = iter(await _decide(transaction.connection, fresh))
+            decisions = [next(decided) if answer is None else answer for answer in earlier]
+            await _accept(transaction, [each for each in decisions if isinstance(each, _Accepted)])
+            answers = [_rendered(each) if isinstance(each, _Accepted) else each for each in decisions]
+            await record(
+                transaction.connection,
+                [
+                    Outcome(decision.request.context.idempotent_request, answer)
+                    for decision, answer in zip(decisions, answers, strict=True)
+                    if isinstance(decision, _Accepted) and not isinstance(answer, Problem)
+                ],
+            )
+        return answers
+
+
+async def _decide(connection: Connection, requests: Sequence[_Request]) -> list[_Accepted | Problem]:
+    """What becomes of each request, in order of arrival: of several for one ticket the first wins."""
+    if not requests:
+        return []
+    ticket_ids = [each.ticket_id for each in requests]
+    await lock(connection, await store.customers_of_tickets(connection, ticket_ids))
+    changes = Changes(await tickets_by_id(connection, ticket_ids))
+    decisions = [_decide_one(changes, each) for each in requests]
+    await save_changes(connection, changes.made)
+    return decisions
+
+
+def _decide_one(changes: Changes, request: _Request) -> _Accepted | Problem:
+    ticket = changes.ticket(request.ticket_id)
+    if ticket is None:
+        return TICKET_NOT_FOUND(f"No ticket has the id {request.ticket_id}.")
+    cancellation = Cancellation(
+        cancellation_id=str(uuid7()),
+        customer_id=ticket.order.customer_id,
+        ticket_id=ticket.ticket_id,
+        order_id=ticket.order.order_id,
+        amount=ticket.bought.price,
+        currency=ticket.order.currency,
+        reason=request.reason,
+        requested_by=request.context.principal.subject,
+        requested_at=datetime.now(UTC),
+    )
+    fact = Fact(
+        TicketEvent.CANCELLATION_REQUESTED,
+        at=cancellation.requested_at,
+        cause=cancellation.cancellation_id,
+        actor=cancellation.requested_by,
+        reason=cancellation.reason,
+    )
+    result = changes.apply(ticket.ticket_id, fact)
+    if isinstance(result, Change):
+        return _Accepted(request, cancellation, result)
+    return REFUSALS[Refused(result)](f"The status of ticket {ticket.ticket_id} is {ticket.status}.")
+
+
+async def _accept(transaction: Transaction, accepted: Sequence[_Accepted]) -> None:
+    await store.insert_cancellations(transaction.connection, [each.cancellation for each in accepted])
+    for each in accepted:
+        with bind_trace(each.request.trace):
+            transaction.publish(cancellation_requested(each.cancellation))
+
+
+def _rendered(accepted: _Accepted) -> _Answer:
+    return accepted.request.context.render(detail_of(accepted.change.ticket))

@@ -1,0 +1,89 @@
+"""Cancellations: requested, found again, settled."""
+
+from collections.abc import Sequence
+
+import asyncpg
+
+from services.tickets.cancellations.domain import Cancellation, CancellationState
+from shared.db import Connection
+
+_COLUMNS = """c.cancellation_id, c.customer_id, c.ticket_id, c.order_id, c.amount, c.currency, c.reason,
+    c.requested_by, c.requested_at, c.state, c.settled_at, c.entry_id, c.refusal_code, c.refusal_reason"""
+
+
+async def customers_of_tickets(connection: Connection, ticket_ids: Sequence[str]) -> list[str]:
+    """The customers whose tickets these are, in order, for the lock."""
+    rows = await connection.fetch(
+        "select distinct customer_id from tickets where ticket_id = any($1::text[]) order by customer_id", ticket_ids
+    )
+    return [row[0] for row in rows]
+
+
+async def insert_cancellations(connection: Connection, cancellations: Sequence[Cancellation]) -> None:
+    """Record new requests."""
+    if not cancellations:
+        return
+    await connection.execute(
+        """insert into cancellations (cancellation_id, customer_id, ticket_id, order_id, amount, currency, reason,
+                                      requested_by, requested_at)
+           select * from unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::bigint[], $6::text[], $7::text[],
+                                $8::text[], $9::timestamptz[])""",
+        *zip(
+            *(
+                (c.cancellation_id, c.customer_id, c.ticket_id, c.order_id, c.amount, c.currency, c.reason,
+                 c.requested_by, c.requested_at)
+                for c in cancellations
+            ),
+            strict=True,
+        ),
+    )  # fmt: skip
+
+
+async def cancellations_by_id(
+    connection: Connection, cancellations: Sequence[tuple[str, str]]
+) -> dict[str, Cancellation]:
+    """Those that exist among cancellations given as (customer id, cancellation id), by their id."""
+    rows = await connection.fetch(
+        f"""select {_COLUMNS}
+            from unnest($1::text[], $2::text[]) as asked (customer_id, cancellation_id)
+                join cancellations c using (customer_id, cancellation_id)""",  # noqa: S608 - constants
+        [customer_id for customer_id, _ in cancellations],
+        [cancellation_id for _, cancellation_id in cancellations],
+    )
+    return {row["cancellation_id"]: _cancellation_of(row) for row in rows}
+
+
+async def latest_cancellation(connection: Connection, ticket_id: str) -> Cancellation | None:
+    """The newest cancellation of a ticket, None when there was never one."""
+    row = await connection.fetchrow(
+        f"""select {_COLUMNS} from cancellations c where ticket_id = $1
+            order by requested_at desc limit 1""",  # noqa: S608 - constants
+        ticket_id,
+    )
+    return None if row is None else _cancellation_of(row)
+
+
+async def settle_cancellations(connection: Connection, settled: Sequence[Cancellation]) -> None:
+    """Write what became of cancellations, each given once, as it stands now."""
+    if not settled:
+        return
+    await connection.execute(
+        """update cancellations c
+           set state = s.state, settled_at = s.settled_at, entry_id = s.entry_id, refusal_code = s.refusal_code,
+               refusal_reason = s.refusal_reason
+           from unnest($1::text[], $2::text[], $3::text[], $4::timestamptz[], $5::text[], $6::text[], $7::text[])
+               as s (customer_id, cancellation_id, state, settled_at, entry_id, refusal_code, refusal_reason)
+           where c.customer_id = s.customer_id and c.cancellation_id = s.cancellation_id""",
+        *zip(
+            *(
+                (c.customer_id, c.cancellation_id, c.state, c.settled_at, c.entry_id, c.refusal_code,
+                 c.refusal_reason)
+                for c in settled
+            ),
+            strict=True,
+        ),
+    )  # fmt: skip
+
+
+def _cancellation_of(row: asyncpg.Record) -> Cancellation:
+    return Cancellation(**dict(row) | {"state": CancellationState(row["state"])})

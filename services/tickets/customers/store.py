@@ -1,0 +1,58 @@
+"""The row of each customer: its lock and its name."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from shared.db import Connection
+
+
+class Named(NamedTuple):
+    """A customer's name; `version` is the one of the details that accounts published, 0 for a purchase's word."""
+
+    customer_id: str
+    first_name: str
+    last_name: str
+    version: int = 0
+
+
+async def lock(connection: Connection, customer_ids: Sequence[str]) -> None:
+    """Lock customers until the transaction ends, in the order of their ids; those not yet known are added."""
+    await connection.execute(
+        """insert into customers (customer_id)
+           select id from unnest($1::text[]) as asked (id) order by id collate "C"
+           on conflict do nothing""",
+        customer_ids,
+    )
+    await connection.execute(
+        "select 1 from customers where customer_id = any($1::text[]) order by customer_id for update", customer_ids
+    )
+
+
+async def lock_free(connection: Connection, customer_ids: Sequence[str]) -> set[str]:
+    """Lock those of the customers whose lock nobody holds now, and return their ids."""
+    rows = await connection.fetch(
+        """select customer_id from customers where customer_id = any($1::text[])
+           order by customer_id for update skip locked""",
+        customer_ids,
+    )
+    return {row[0] for row in rows}
+
+
+async def save_names(connection: Connection, names: Sequence[Named]) -> None:
+    """Remember the names of locked customers, one for each; an older version never replaces a newer.
+
+    What a purchase says counts only as long as accounts has said nothing.
+    """
+    if not names:
+        return
+    await connection.execute(
+        """update customers c
+           set first_name = n.first_name, last_name = n.last_name, details_version = n.version,
+               revision = c.revision + 1
+           from unnest($1::text[], $2::text[], $3::text[], $4::bigint[])
+               as n (customer_id, first_name, last_name, version)
+           where c.customer_id = n.customer_id and c.details_version <= n.version
+             and (c.first_name, c.last_name, c.details_version)
+                 is distinct from (n.first_name, n.last_name, n.version)""",
+        *zip(*names, strict=True),
+    )

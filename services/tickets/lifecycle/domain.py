@@ -1,0 +1,223 @@
+"""The status of a ticket: one total table of states and events, and its application to many tickets in order."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+from enum import StrEnum
+
+from services.tickets.orders.domain import BoughtTicket, Order
+
+
+class Status(StrEnum):
+    """What everybody sees of a ticket's state."""
+
+    PURCHASED = "purchased"
+    PAID = "paid"
+    CANCELLING = "cancelling"
+    CANCELLED = "cancelled"
+    LIMBO = "limbo"
+
+
+class State(StrEnum):
+    """Where a ticket stands. What may still happen in limbo depends on how the ticket came there."""
+
+    PURCHASED = "purchased"
+    PAID = "paid"
+    CANCELLING = "cancelling"
+    CANCELLED = "cancelled"
+    LIMBO_PAYMENT_REFUSED = "limbo_payment_refused"
+    LIMBO_PAYMENT_OVERDUE = "limbo_payment_overdue"
+    LIMBO_REVERSAL_REFUSED = "limbo_reversal_refused"
+
+    @property
+    def status(self) -> Status:
+        """The status that this state is shown as."""
+        return Status.LIMBO if self.startswith(Status.LIMBO) else Status(self.value)
+
+
+class TicketEvent(StrEnum):
+    """What can happen to a ticket after it was bought."""
+
+    PAYMENT_CONFIRMED = "payment_confirmed"
+    PAYMENT_REFUSED = "payment_refused"
+    PAYMENT_OVERDUE = "payment_overdue"
+    CANCELLATION_REQUESTED = "cancellation_requested"
+    REVERSAL_CREDITED = "reversal_credited"
+    REVERSAL_REFUSED = "reversal_refused"
+
+
+class Ignored(StrEnum):
+    """Why an event changes nothing: its message came late, came again, or belongs to no request."""
+
+    PAYMENT_KNOWN = "payment_known"
+    CANCELLATION_DECIDES = "cancellation_decides"
+    NO_CANCELLATION = "no_cancellation"
+    REVERSAL_KNOWN = "reversal_known"
+
+
+class Refused(StrEnum):
+    """Why a request is refused; the code that its sender gets."""
+
+    ALREADY_CANCELLING = "ticket_already_cancelling"
+    ALREADY_CANCELLED = "ticket_already_cancelled"
+    IN_LIMBO = "ticket_in_limbo"
+
+
+Decision = State | Ignored | Refused
+
+# Money decides: a payment booked after it was refused or overdue makes the ticket paid, a reversal booked after it was
+# refused makes it cancelled. Once a cancellation is requested only its reversal counts: the payment's result comes
+# before that of the reversal, so one that comes after is the repetition of an old one.
+TRANSITIONS: Mapping[State, Mapping[TicketEvent, Decision]] = {
+    State.PURCHASED: {
+        TicketEvent.PAYMENT_CONFIRMED: State.PAID,
+        TicketEvent.PAYMENT_REFUSED: State.LIMBO_PAYMENT_REFUSED,
+        TicketEvent.PAYMENT_OVERDUE: State.LIMBO_PAYMENT_OVERDUE,
+        TicketEvent.CANCELLATION_REQUESTED: State.CANCELLING,
+        TicketEvent.REVERSAL_CREDITED: Ignored.NO_CANCELLATION,
+        TicketEvent.REVERSAL_REFUSED: Ignored.NO_CANCELLATION,
+    },
+    State.PAID: {
+        TicketEvent.PAYMENT_CONFIRMED: Ignored.PAYMENT_KNOWN,
+        TicketEvent.PAYMENT_REFUSED: Ignored.PAYMENT_KNOWN,
+        TicketEvent.PAYMENT_OVERDUE: Ignored.PAYMENT_KNOWN,
+        TicketEvent.CANCELLATION_REQUESTED: State.CANCELLING,
+        TicketEvent.REVERSAL_CREDITED: Ignored.NO_CANCELLATION,
+        TicketEvent.REVERSAL_REFUSED: Ignored.NO_CANCELLATION,
+    },
+    State.CANCELLING: {
+        TicketEvent.PAYMENT_CONFIRMED: Ignored.CANCELLATION_DECIDES,
+        TicketEvent.PAYMENT_REFUSED: Ignored.CANCELLATION_DECIDES,
+        TicketEvent.PAYMENT_OVERDUE: Ignored.CANCELLATION_DECIDES,
+        TicketEvent.CANCELLATION_REQUESTED: Refused.ALREADY_CANCELLING,
+        TicketEvent.REVERSAL_CREDITED: State.CANCELLED,
+        TicketEvent.REVERSAL_REFUSED: State.LIMBO_REVERSAL_REFUSED,
+    },
+    State.CANCELLED: {
+        TicketEvent.PAYMENT_CONFIRMED: Ignored.CANCELLATION_DECIDES,
+        TicketEvent.PAYMENT_REFUSED: Ignored.CANCELLATION_DECIDES,
+        TicketEvent.PAYMENT_OVERDUE: Ignored.CANCELLATION_DECIDES,
+        TicketEvent.CANCELLATION_REQUESTED: Refused.ALREADY_CANCELLED,
+        TicketEvent.REVERSAL_CREDITED: Ignored.REVERSAL_KNOWN,
+        TicketEvent.REVERSAL_REFUSED: Ignored.REVERSAL_KNOWN,
+    },
+    State.LIMBO_PAYMENT_REFUSED: {
+        TicketEvent.PAYMENT_CONFIRMED: State.PAID,
+        TicketEvent.PAYMENT_REFUSED: Ignored.PAYMENT_KNOWN,
+        TicketEvent.PAYMENT_OVERDUE: Ignored.PAYMENT_KNOWN,
+        TicketEvent.CANCELLATION_REQUESTED: Refused.IN_LIMBO,
+        TicketEvent.REVERSAL_CREDITED: Ignored.NO_CANCELLATION,
+        TicketEvent.REVERSAL_REFUSED: Ignored.NO_CANCELLATION,
+    },
+    State.LIMBO_PAYMENT_OVERDUE: {
+        TicketEvent.PAYMENT_CONFIRMED: State.PAID,
+        TicketEvent.PAYMENT_REFUSED: State.LIMBO_PAYMENT_REFUSED,
+        TicketEvent.PAYMENT_OVERDUE: Ignored.PAYMENT_KNOWN,
+        TicketEvent.CANCELLATION_REQUESTED: Refused.IN_LIMBO,
+        TicketEvent.REVERSAL_CREDITED: Ignored.NO_CANCELLATION,
+        TicketEvent.REVERSAL_REFUSED: Ignored.NO_CANCELLATION,
+    },
+    State.LIMBO_REVERSAL_REFUSED: {
+        TicketEvent.PAYMENT_CONFIRMED: Ignored.CANCELLATION_DECIDES,
+        TicketEvent.PAYMENT_REFUSED: Ignored.CANCELLATION_DECIDES,
+        TicketEvent.PAYMENT_OVERDUE: Ignored.CANCELLATION_DECIDES,
+        TicketEvent.CANCELLATION_REQUESTED: Refused.IN_LIMBO,
+        TicketEvent.REVERSAL_CREDITED: State.CANCELLED,
+        TicketEvent.REVERSAL_REFUSED: Ignored.REVERSAL_KNOWN,
+    },
+}
+
+
+def states_shown_as(status: Status) -> list[State]:
+    """The states behind a status."""
+    return [state for state in State if state.status is status]
+
+
+@dataclass(frozen=True, slots=True)
+class Limbo:
+    """Why a ticket needs an agent: `code` is stable, `reason` is for people."""
+
+    code: str
+    reason: str
+    since: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Ticket:
+    """A ticket as it stands: `version` grows with each change of state, `customer_revision` with the name's."""
+
+    order: Order
+    bought: BoughtTicket
+    state: State
+    version: int
+    limbo: Limbo | None
+    customer_name: str | None
+    customer_revision: int
+
+    @property
+    def ticket_id(self) -> str:
+        return self.bought.ticket_id
+
+    @property
+    def status(self) -> Status:
+        return self.state.status
+
+
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """What happened, when, through which event, entry or cancellation (`cause`), and by whom.
+
+    `code` and `reason` are there when something was refused or is overdue; `reason` alone when an agent gave one.
+    """
+
+    event: TicketEvent
+    at: datetime
+    cause: str
+    actor: str
+    code: str | None = None
+    reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """A ticket after a change, and the fact that changed it."""
+
+    ticket: Ticket
+    fact: Fact
+
+
+class Changes:
+    """Tickets whose customers are locked, and what becomes of them as facts are applied one after the other."""
+
+    def __init__(self, tickets: Iterable[Ticket]) -> None:
+        self._tickets = {ticket.ticket_id: ticket for ticket in tickets}
+        self.made: list[Change] = []
+
+    def ticket(self, ticket_id: str) -> Ticket | None:
+        """The ticket as it stands now, None when it is not among these."""
+        return self._tickets.get(ticket_id)
+
+    def apply(self, ticket_id: str, fact: Fact) -> Change | Ignored | Refused:
+        """Apply a fact to one of the tickets by the table."""
+        ticket = self._tickets[ticket_id]
+        decision = TRANSITIONS[ticket.state][fact.event]
+        if not isinstance(decision, State):
+            return decision
+        changed = replace(ticket, state=decision, version=ticket.version + 1, limbo=_limbo(decision, fact))
+        self._tickets[ticket_id] = changed
+        change = Change(changed, fact)
+        self.made.append(change)
+        return change
+
+    def apply_to_all(self, ticket_ids: Iterable[str], fact: Fact) -> list[Change]:
+        """Apply a fact to several of the tickets and return the changes that it made."""
+        results = [self.apply(ticket_id, fact) for ticket_id in ticket_ids]
+        return [result for result in results if isinstance(result, Change)]
+
+
+def _limbo(state: State, fact: Fact) -> Limbo | None:
+    if state.status is not Status.LIMBO:
+        return None
+    if fact.code is None or fact.reason is None:
+        raise ValueError(f"{fact.event} leads to limbo and does not say why")
+    return Limbo(fact.code, fact.reason, fact.at)

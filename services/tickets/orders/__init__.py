@@ -1,0 +1,1 @@
+"""Orders: purchases taken in once, and the order history."""

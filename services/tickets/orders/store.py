@@ -1,0 +1,195 @@
+"""Orders and tickets as bought: written once, read as the order history."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import astuple, dataclass
+from datetime import datetime
+
+from services.tickets.lifecycle.domain import State, Ticket
+from services.tickets.lifecycle.store import (
+    ORDER_COLUMNS,
+    TICKET_COLUMNS,
+    TICKETS,
+    full_name,
+    order_of,
+    ticket_of,
+    tickets_of_orders,
+)
+from services.tickets.orders.domain import NewOrder, Order, Outcome, contested_orders
+from shared.db import Connection
+
+
+@dataclass(frozen=True, slots=True)
+class Purchase:
+    """Where an order came from: the id and the source of the event that reported it."""
+
+    event_id: str
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
+class HistoryFilter:
+    """Which tickets of the order history to show; None shows all."""
+
+    states: Sequence[State] | None = None
+    lottery: str | None = None
+    created_from_autoplay: bool | None = None
+    autoplay_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class OrderView:
+    """An order with its tickets as they stand."""
+
+    order: Order
+    customer_name: str | None
+    tickets: Sequence[Ticket]
+
+
+async def insert_orders(connection: Connection, orders: Sequence[Order]) -> set[str]:
+    """Record orders and return the ids of those that were not on record before."""
+    rows = await connection.fetch(
+        """insert into orders (order_id, customer_id, ordered_at, outcome, failure_reason, checkout_id, receipt_id,
+                               store_id, terminal_id, transaction_id, payment_method, payment_amount, currency)
+           select * from unnest($1::text[], $2::text[], $3::timestamptz[], $4::text[], $5::text[], $6::text[],
+                                $7::text[], $8::text[], $9::text[], $10::text[], $11::text[], $12::bigint[],
+                                $13::text[])
+           on conflict do nothing returning order_id""",
+        *zip(*(_order_columns(order) for order in orders), strict=True),
+    )
+    return {row[0] for row in rows}
+
+
+def _order_columns(order: Order) -> tuple[object, ...]:
+    return (
+        order.order_id, order.customer_id, order.ordered_at, order.outcome, order.failure_reason, order.checkout_id,
+        order.receipt_id, order.store_id, order.terminal_id, order.transaction_id, order.payment_method,
+        order.payment_amount, order.currency,
+    )  # fmt: skip
+
+
+async def insert_tickets(connection: Connection, orders: Sequence[NewOrder]) -> list[NewOrder]:
+    """Record the tickets of new orders. Orders that want a ticket id of another order are undone and returned."""
+    lost: list[NewOrder] = []
+    pending = list(orders)
+    while pending:
+        if await _try_tickets(connection, pending) == sum(len(new.tickets) for new in pending):
+            break
+        holders = await _holders(connection, pending)
+        lost_now, again = contested_orders(pending, holders)
+        await connection.execute(
+            "delete from tickets where order_id = any($1::text[])",
+            [new.order.order_id for new in [*lost_now, *again]],
+        )
+        lost += lost_now
+        pending = again
+    if lost:
+        await connection.execute(
+            "delete from orders where order_id = any($1::text[])", [new.order.order_id for new in lost]
+        )
+    return lost
+
+
+async def _try_tickets(connection: Connection, orders: Iterable[NewOrder]) -> int:
+    rows = [
+        (new.order.order_id, new.order.customer_id, new.order.ordered_at, *astuple(ticket))
+        for new in orders
+        for ticket in new.tickets
+    ]
+    tag = await connection.execute(
+        """insert into tickets (order_id, customer_id, ordered_at, ticket_id, position, lottery, draw_number, draw_at,
+                                draw_closes_at, offer_id, offer_label, price, autoplay_id)
+           select order_id, customer_id, ordered_at, ticket_id, position, lottery, draw_number, draw_at,
+                  draw_closes_at, offer_id, offer_label, price, autoplay_id
+           from unnest($1::text[], $2::text[], $3::timestamptz[], $4::text[], $5::int[], $6::text[], $7::bigint[],
+                       $8::timestamptz[], $9::timestamptz[], $10::text[], $11::text[], $12::bigint[], $13::text[])
+               with ordinality as bought (order_id, customer_id, ordered_at, ticket_id, position, lottery,
+                   draw_number, draw_at, draw_closes_at, offer_id, offer_label, price, autoplay_id, n)
+           order by n
+           on conflict do nothing""",
+        *zip(*rows, strict=True),
+    )
+    return int(tag.rpartition(" ")[2])
+
+
+async def _holders(connection: Connection, orders: Iterable[NewOrder]) -> dict[str, str]:
+    rows = await connection.fetch(
+        "select ticket_id, order_id from tickets where ticket_id = any($1::text[])",
+        [ticket.ticket_id for new in orders for ticket in new.tickets],
+    )
+    return {row[0]: row[1] for row in rows}
+
+
+async def start_timelines(connection: Connection, orders: Sequence[tuple[NewOrder, Purchase]]) -> None:
+    """Write the first entry of each new ticket's timeline."""
+    rows = [
+        (new.order.customer_id, ticket.ticket_id, new.order.ordered_at, purchase.event_id, purchase.source)
+        for new, purchase in orders
+        for ticket in new.tickets
+    ]
+    if not rows:
+        return
+    await connection.execute(
+        """insert into ticket_timeline
+               (customer_id, ticket_id, version, state, event, occurred_at, cause, actor)
+           select customer_id, ticket_id, 1, 'purchased', 'purchased', occurred_at, cause, actor
+           from unnest($1::text[], $2::text[], $3::timestamptz[], $4::text[], $5::text[])
+               as bought (customer_id, ticket_id, occurred_at, cause, actor)""",
+        *zip(*rows, strict=True),
+    )
+
+
+async def orders_on_record(connection: Connection, order_ids: Sequence[str]) -> dict[str, tuple[str, Outcome]]:
+    """Customer and outcome of those of the orders that are on record."""
+    rows = await connection.fetch(
+        "select order_id, customer_id, outcome from orders where order_id = any($1::text[])", order_ids
+    )
+    return {row[0]: (row[1], Outcome(row[2])) for row in rows}
+
+
+async def order(connection: Connection, order_id: str) -> OrderView | None:
+    """An order with its tickets, None when there is none of that id."""
+    row = await connection.fetchrow(
+        f"""select {ORDER_COLUMNS}, c.first_name, c.last_name
+            from orders o join customers c on c.customer_id = o.customer_id
+            where o.order_id = $1""",  # noqa: S608 - constants
+        order_id,
+    )
+    if row is None:
+        return None
+    *columns, first_name, last_name = row
+    found = order_of(columns)
+    tickets = await tickets_of_orders(connection, [(found.customer_id, order_id)])
+    return OrderView(found, full_name(first_name, last_name), tickets)
+
+
+HistoryKey = tuple[datetime, str, str]
+
+_HISTORY = f"""select {TICKET_COLUMNS} from {TICKETS}
+    where t.customer_id = $1
+      and ($3::text[] is null or t.state = any($3))
+      and ($4::text is null or t.lottery = $4)
+      and ($5::boolean is null or (t.autoplay_id is not null) = $5)
+      and ($6::text is null or t.autoplay_id = $6)
+      %s
+    order by t.ordered_at desc, t.order_id desc, t.ticket_id desc
+    limit $2"""  # noqa: S608 - constants
+_FIRST_PAGE = _HISTORY % ""
+# Not one statement with a nullable key: the row comparison must stay a bound of the index.
+_NEXT_PAGE = _HISTORY % "and (t.ordered_at, t.order_id, t.ticket_id) < ($7, $8, $9)"
+
+
+async def history(
+    connection: Connection, customer_id: str, wanted: HistoryFilter, *, after: HistoryKey | None, limit: int
+) -> list[Ticket]:
+    """A customer's tickets, newest order first, below the sort key `after`."""
+    rows = await connection.fetch(
+        _NEXT_PAGE if after else _FIRST_PAGE,
+        customer_id,
+        limit,
+        wanted.states,
+        wanted.lottery,
+        wanted.created_from_autoplay,
+        wanted.autoplay_id,
+        *(after or ()),
+    )
+    return [ticket_of(row) for row in rows]

@@ -1,0 +1,89 @@
+"""Payments that are neither confirmed nor refused in time: their tickets go to limbo."""
+
+import asyncio
+from datetime import datetime, timedelta
+from itertools import groupby
+
+from services.tickets.customers.store import lock_free
+from services.tickets.lifecycle.domain import Change, Changes, Fact, TicketEvent
+from services.tickets.lifecycle.events import announcements
+from services.tickets.lifecycle.store import save_changes, tickets_by_id
+from services.tickets.settlement.store import overdue_tickets
+from shared.db import Connection, is_transient
+from shared.messaging import UnitOfWork
+from shared.telemetry.logging import get_logger
+
+log = get_logger(__name__)
+
+CODE = "payment_overdue"
+ACTOR = "recourse/tickets"
+LONGEST_PAUSE = 5.0
+
+
+class OverduePayments:
+    """Looks for overdue tickets again and again. The database's clock counts, and replicas may all run it.
+
+    `timeout` is counted from when the ticket was recorded, not from when it was bought: after an outage, tickets
+    that come late still get their time.
+    """
+
+    def __init__(self, unit_of_work: UnitOfWork, *, timeout: timedelta, batch_size: int = 500) -> None:
+        self._unit_of_work = unit_of_work
+        self._timeout = timeout
+        self._batch_size = batch_size
+        self._pause = min(timeout.total_seconds() / 10, LONGEST_PAUSE)
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Sweep until `stop` is set; faults that pass are waited out."""
+        while not stop.is_set():
+            try:
+                while await self.sweep() and not stop.is_set():
+                    pass
+            except Exception as error:
+                if not is_transient(error):
+                    raise
+                log.warning("overdue payments will be looked for again", error=repr(error)[:200])
+            await _rest(stop, self._pause)
+
+    async def sweep(self) -> int:
+        """Send one batch of overdue tickets to limbo; returns how many.
+
+        Customers whose lock is held are passed over: somebody is writing about them, and they come again.
+        """
+        async with self._unit_of_work.begin() as transaction:
+            changes = await self._changes(transaction.connection)
+            await save_changes(transaction.connection, changes)
+            for _, of_order in groupby(changes, key=lambda change: change.ticket.order.order_id):
+                for announcement in announcements(list(of_order)):
+                    transaction.publish(announcement)
+        return len(changes)
+
+    async def _changes(self, connection: Connection) -> list[Change]:
+        now, overdue = await overdue_tickets(connection, timeout=self._timeout, limit=self._batch_size)
+        if not overdue:
+            return []
+        locked = await lock_free(connection, sorted({customer_id for customer_id, _ in overdue}))
+        # Read again: what was overdue before the lock may have been paid since. The status table sees to that.
+        tickets = await tickets_by_id(
+            connection, [ticket_id for customer_id, ticket_id in overdue if customer_id in locked]
+        )
+        tickets.sort(key=lambda ticket: (ticket.order.order_id, ticket.bought.position))
+        return Changes(tickets).apply_to_all([ticket.ticket_id for ticket in tickets], self._fact(now))
+
+    def _fact(self, now: datetime) -> Fact:
+        return Fact(
+            TicketEvent.PAYMENT_OVERDUE,
+            at=now,
+            cause=CODE,
+            actor=ACTOR,
+            code=CODE,
+            reason=f"The payment was neither confirmed nor refused within {self._timeout.total_seconds():g} s",
+        )
+
+
+async def _rest(stop: asyncio.Event, seconds: float) -> None:
+    try:
+        async with asyncio.timeout(seconds):
+            await stop.wait()
+    except TimeoutError:
+        return
