@@ -57,11 +57,13 @@ class KafkaCluster:
         for node in range(1, self.nodes + 1):
             self._node_dir(node).mkdir(exist_ok=True)
             self._settings_file(node).write_text(self.settings(node))
-            if not (self._node_dir(node) / "data" / "meta.properties").exists():
-                unformatted.append(self._start_formatting(node, cluster_id))
-        for formatting in unformatted:
+            if not self._formatted_mark(node).exists():
+                unformatted.append((node, self._start_formatting(node, cluster_id)))
+        for node, formatting in unformatted:
             output, _ = formatting.communicate()
-            if formatting.returncode != 0:
+            if formatting.returncode == 0:
+                self._formatted_mark(node).touch()
+            else:
                 raise StackError(f"{output.strip()}\nKafka's data folder in {self.folder} could not be formatted.")
 
     def settings(self, node: int) -> str:
@@ -153,6 +155,9 @@ class KafkaCluster:
 
     def _node_dir(self, node: int) -> Path:
         return self.folder / f"node-{node}"
+
+    def _formatted_mark(self, node: int) -> Path:
+        return self._node_dir(node) / "formatted"
 
     def _settings_file(self, node: int) -> Path:
         return self._node_dir(node) / "server.properties"

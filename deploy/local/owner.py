@@ -58,6 +58,7 @@ def reachable_dir(state_dir: Path, owner: Owner | None) -> Path:
     inside.mkdir(parents=True, exist_ok=True)
     if can_enter(inside, owner):
         return inside
+    inside.rmdir()
     base = "/var/tmp" if os.access("/var/tmp", os.W_OK) else None  # noqa: S108 - mkdtemp makes a private name
     outside = Path(tempfile.mkdtemp(prefix="recourse-", dir=base))
     outside.chmod(0o711)

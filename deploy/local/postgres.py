@@ -22,6 +22,7 @@ from deploy.local.process import ProcessSpec
 
 MAJOR = "18"
 ADMIN = "postgres"
+_PSQL = ("psql", "-X", "-q", "-At", "-v", "ON_ERROR_STOP=1")
 _SETTINGS = {
     "listen_addresses": HOST,
     "unix_socket_directories": "",
@@ -70,15 +71,18 @@ class Postgres:
         if version_file.exists():
             self._check_version(version_file.read_text().strip())
             return
-        shutil.rmtree(self._data, ignore_errors=True)
-        self._data.mkdir(parents=True, mode=0o700)
-        password_file = self._data.parent / "admin.password"
+        # A cluster that was only half made must not pass for one: it gets its name when it is complete.
+        unfinished = self._data.with_name("data.unfinished")
+        shutil.rmtree(unfinished, ignore_errors=True)
+        unfinished.mkdir(parents=True, mode=0o700)
+        password_file = unfinished.with_name("admin.password")
         write_private(password_file, self._admin_password)
         try:
-            self._give_away(self._data, password_file)
-            self._initdb(password_file)
+            self._give_away(unfinished, password_file)
+            self._initdb(unfinished, password_file)
         finally:
             password_file.unlink()
+        unfinished.rename(self._data)
 
     @cached_property
     def _place(self) -> Path:
@@ -97,16 +101,15 @@ class Postgres:
         settings = [part for name, value in _SETTINGS.items() for part in ("-c", f"{name}={value}")]
         return [str(self._programs / "postgres"), "-D", str(self._data), "-p", str(self.port), *settings]
 
-    def _initdb(self, password_file: Path) -> None:
+    def _initdb(self, folder: Path, password_file: Path) -> None:
         command = [
             str(self._programs / "initdb"),
-            *("-D", str(self._data), "-U", ADMIN, f"--pwfile={password_file}", "--auth=scram-sha-256"),
+            *("-D", str(folder), "-U", ADMIN, f"--pwfile={password_file}", "--auth=scram-sha-256"),
             *("--encoding=UTF8", "--locale=C", "--locale-provider=builtin", "--builtin-locale=C.UTF-8"),
         ]
         result = subprocess.run(command, capture_output=True, text=True, check=False, **owners.as_owner(self._owner))
         if result.returncode != 0:
-            shutil.rmtree(self._data, ignore_errors=True)
-            raise StackError(f"{result.stderr.strip()}\nPostgreSQL's data folder {self._data} could not be created.")
+            raise StackError(f"{result.stderr.strip()}\nPostgreSQL's data folder {folder} could not be created.")
 
     def _check_version(self, found: str) -> None:
         if found != MAJOR:
@@ -136,13 +139,15 @@ def execute(url: str, sql: str, **variables: str) -> str:
     Raises `StackError` with the server's message.
     """
     assignments = [part for name, value in variables.items() for part in ("-v", f"{name}={value}")]
+    address, password = _without_password(url)
     result = subprocess.run(
-        [str(client_program("psql")), "-X", "-q", "-At", "-v", "ON_ERROR_STOP=1", *assignments, "-f", "-"],
+        [*_PSQL, *assignments, "-d", address, "-f", "-"],
+        executable=client_program("psql"),
         input=sql,
         capture_output=True,
         text=True,
         check=False,
-        env={**os.environ, **_connection_environment(url)},
+        env={**os.environ, "PGPASSWORD": password},
     )
     if result.returncode != 0:
         raise StackError(f"PostgreSQL refused a set-up statement: {result.stderr.strip()}.")
@@ -176,16 +181,12 @@ def _login(role: str, password: str) -> str:
     return f"{quote(role, safe='')}:{quote(password, safe='')}"
 
 
-def _connection_environment(url: str) -> dict[str, str]:
+def _without_password(url: str) -> tuple[str, str]:
     """The password travels in the environment, not in the arguments that every account can list."""
     parts = urlsplit(url)
-    return {
-        "PGHOST": parts.hostname or HOST,
-        "PGPORT": str(parts.port or 5432),
-        "PGUSER": unquote(parts.username or ADMIN),
-        "PGPASSWORD": unquote(parts.password or ""),
-        "PGDATABASE": parts.path.lstrip("/") or "postgres",
-    }
+    host = parts.netloc.rpartition("@")[2]
+    address = f"{quote(unquote(parts.username or ADMIN), safe='')}@{host}"
+    return urlunsplit(parts._replace(netloc=address)), unquote(parts.password or "")
 
 
 def _package_dir() -> Path:

@@ -50,10 +50,11 @@ def prepare_database(config: StackConfig, credentials: Credentials, admin_url: s
 
 def create_topics(config: StackConfig) -> None:
     """Create the topics that are missing, with dead-letter topics beside them."""
-    replication = min(config.kafka_nodes, _REPLICATION_AT_MOST)
+    copies = str(min(config.kafka_nodes, _REPLICATION_AT_MOST))
+    own = {} if config.kafka_bootstrap_servers else {"RECOURSE_TOPIC_REPLICATION": copies}
     _run_job(
         "shared.messaging.admin",
-        environment={"RECOURSE_TOPIC_REPLICATION": str(replication), **_common_environment(config)},
+        environment={**own, **_common_environment(config)},
         failure="Kafka's topics could not be created",
     )
 
@@ -123,6 +124,7 @@ def _common_environment(config: StackConfig) -> dict[str, str]:
     return {
         "PYTHONPATH": str(_ROOT),
         "PYTHONUNBUFFERED": "1",
+        "RECOURSE_LOG_FORMAT": os.environ.get("RECOURSE_LOG_FORMAT", "text"),
         "RECOURSE_KAFKA_BOOTSTRAP_SERVERS": config.bootstrap_servers,
         "RECOURSE_TOPIC_PREFIX": config.topic_prefix,
     }
