@@ -11,7 +11,7 @@ LOCK = env -u UV_FIND_LINKS $(BIN)/uv pip compile --quiet --universal --python-v
 SHELL := bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help setup lock demo up down status logs clean lint format test bench
+.PHONY: help setup env lock demo up down status logs clean lint format test bench
 
 help:  ## list these commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  make %-8s %s\n", $$1, $$2 }'
@@ -53,8 +53,12 @@ test: lint  ## lint, then every test against real Kafka and PostgreSQL, with cov
 bench: $(STAMP)  ## measure; ARGS go to the benchmark
 	$(BIN)/python -m bench $(ARGS)
 
+env:  ## write .env with random secrets, for docker compose
+	@$(PYTHON) -m deploy.compose.environment
+
 lock: $(STAMP)  ## pin the newest allowed versions into requirements/ and deploy/local/kafka.lock
 	$(LOCK) -o requirements/services.txt
+	$(LOCK) --extra mail -o requirements/mail.txt
 	$(LOCK) --extra local -o requirements/local.txt
 	$(LOCK) --extra local --extra dev -o requirements/dev.txt
 	$(BIN)/python -m deploy.local.kafka_jars lock
