@@ -110,9 +110,9 @@ class Observer:
 
     def _transactions(self) -> None:
         for entry in reversed(self.view.transactions):
-            amounts = f"{_money(entry, 'money_in', '+')}{_money(entry, 'money_out', '-')}"
-            line = f"{entry['type']} {amounts} balance {int(entry['balance']) / 100:.2f} ({entry['reason']})"
-            self._changed("accounts", str(entry["id"]), line)
+            amounts = f"{_money(entry, 'amount_in', '+')}{_money(entry, 'amount_out', '-')}"
+            line = f"{entry['kind']} {amounts}, balance {int(entry['balance']) / 100:.2f} ({entry['description']})"
+            self._changed("accounts", str(entry["entry_id"]), line)
 
     def _points(self) -> None:
         for entry in reversed(self.view.points):

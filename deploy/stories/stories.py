@@ -42,7 +42,7 @@ def is_settled(view: View, purchase: PurchaseCompleted) -> bool:
     statuses = view.statuses()
     return (
         all(statuses.get(ticket.id) == "paid" for ticket in purchase.tickets)
-        and {entry["type"] for entry in view.transactions} >= {"deposit", "purchase"}
+        and {entry["kind"] for entry in view.transactions} >= {"deposit", "purchase"}
         and {entry["ticket_id"] for entry in view.points} >= {ticket.id for ticket in purchase.tickets}
         and any(mail["status"] in AT_REST for mail in view.correspondence)
     )
@@ -66,7 +66,7 @@ def is_cancelled(view: View, ticket_id: str) -> bool:
     """The ticket cancelled, its price credited back, its points gone, the notice at its end."""
     return (
         view.statuses().get(ticket_id) == "cancelled"
-        and any(entry["type"] == "reversal" for entry in view.transactions)
+        and any(entry["kind"] == "reversal" for entry in view.transactions)
         and any(entry["kind"] == "clawed_back" and entry["ticket_id"] == ticket_id for entry in view.points)
         and sum(mail["status"] in AT_REST for mail in view.correspondence) >= 2
     )
@@ -84,7 +84,7 @@ async def withdraw(platform: Platform, bought: Bought) -> View:
             "amount": amount,
             "currency": "AUD",
             "type": "card",
-            "note": "Refund after cancellation",
+            "internal_note": "Refund after cancellation",
             "customer_visible_description": "Refund of a cancelled ticket",
         },
     )

@@ -4,6 +4,8 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Generic, TypeVar
 
+from shared.db.faults import is_transient
+
 Request = TypeVar("Request")
 Answer = TypeVar("Answer")
 
@@ -12,8 +14,9 @@ class GroupCommit(Generic[Request, Answer]):
     """Runs `commit` over everything that was submitted while its last run lasted.
 
     `commit` gets the requests in order of arrival and returns one answer for each, in the same order; an answer
-    that is an exception is raised to its own caller alone. When `commit` itself raises, every caller of that run
-    gets the error.
+    that is an exception is raised to its own caller alone. When `commit` itself raises, nothing of its run may have
+    happened: a passing fault goes to every caller of the run, any other is looked for in the run's halves, so that
+    it reaches the one who caused it.
     """
 
     def __init__(
@@ -46,10 +49,7 @@ class GroupCommit(Generic[Request, Answer]):
             self._runner = None
 
     async def _run_group(self, group: list[tuple[Request, asyncio.Future[Answer]]]) -> None:
-        try:
-            answers = await self._commit([request for request, _ in group])
-        except Exception as error:  # noqa: BLE001 - each caller gets it raised
-            answers = [error] * len(group)
+        answers = await self._answers([request for request, _ in group])
         for (_, future), answer in zip(group, answers, strict=True):
             if future.done():
                 continue
@@ -57,3 +57,12 @@ class GroupCommit(Generic[Request, Answer]):
                 future.set_exception(answer)
             else:
                 future.set_result(answer)
+
+    async def _answers(self, requests: Sequence[Request]) -> Sequence[Answer | Exception]:
+        try:
+            return await self._commit(requests)
+        except Exception as error:  # noqa: BLE001 - the callers get it raised
+            if is_transient(error) or len(requests) == 1:
+                return [error] * len(requests)
+            middle = len(requests) // 2
+            return [*await self._answers(requests[:middle]), *await self._answers(requests[middle:])]

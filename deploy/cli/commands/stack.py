@@ -31,7 +31,7 @@ def up(
             stack.up_infrastructure()
         else:
             stack.up()
-    _print_addresses(stack, only_infra=only_infra)
+    print_addresses(stack, only_infra=only_infra)
 
 
 def down() -> None:
@@ -71,7 +71,8 @@ def _health(entry: ProcessStatus) -> str:
     return "[green]healthy[/]" if entry.healthy else "[yellow]not answering[/]"
 
 
-def _print_addresses(stack: Stack, *, only_infra: bool) -> None:
+def print_addresses(stack: Stack, *, only_infra: bool = False) -> None:
+    """Where everything that runs can be reached."""
     table = Table(show_header=False, box=None)
     table.add_row("Kafka", stack.bootstrap_servers)
     table.add_row("PostgreSQL", stack.admin_url.rpartition("@")[2])

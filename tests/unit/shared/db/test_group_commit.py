@@ -58,6 +58,18 @@ async def test_a_failed_commit_fails_for_all_and_the_next_goes_on() -> None:
     assert await group_commit.submit(7) == 7
 
 
+async def test_a_request_that_breaks_the_commit_fails_alone() -> None:
+    async def commit(requests: Sequence[int]) -> Sequence[int | Exception]:
+        if 5 in requests:
+            raise ValueError("five")
+        return list(requests)
+
+    group_commit = GroupCommit(commit)
+    answers = await asyncio.gather(*(group_commit.submit(n) for n in range(8)), return_exceptions=True)
+    assert [answer for answer in answers if isinstance(answer, int)] == [0, 1, 2, 3, 4, 6, 7]
+    assert isinstance(answers[5], ValueError)
+
+
 async def test_a_caller_that_goes_away_does_not_stop_the_others() -> None:
     started = asyncio.Event()
     go_on = asyncio.Event()
