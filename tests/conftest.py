@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.support.stack import Infra, running_infra
+from tests.support.stack import Infra, MakeStack, running_infra, stack_factory
 
 
 @pytest.fixture(scope="session")
@@ -26,3 +26,10 @@ def bootstrap_servers(infra: Infra) -> str:
 def topic_prefix(infra: Infra) -> str:
     """A prefix for the topics and groups of this test alone."""
     return infra.topic_prefix()
+
+
+@pytest.fixture
+def make_stack(infra: Infra) -> Iterator[MakeStack]:
+    """Builds stacks of services and mail server for this test, on the shared servers or on its own."""
+    with stack_factory(infra) as build:
+        yield build

@@ -12,8 +12,9 @@ import re
 import secrets
 import tempfile
 from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from typing import Any
 
 import asyncpg
 import psutil
@@ -23,6 +24,7 @@ from deploy.local.config import StackConfig, default_state_dir, ephemeral_config
 from deploy.local.stack import Stack
 
 Prepare = Callable[[str], Awaitable[None]]
+MakeStack = Callable[..., Stack]
 
 _ROLE = "recourse_tests"
 _OWNER_FILE = "owner.json"
@@ -96,6 +98,32 @@ def running_infra() -> Iterator[Infra]:
             yield _started(stack)
         finally:
             stack.clean()
+
+
+@contextmanager
+def stack_factory(infra: Infra) -> Iterator[MakeStack]:
+    """A function that builds stacks, not started yet, which are all removed at the end.
+
+    They use the servers of `infra`, apart from each other by prefixes, unless called with `own_kafka` or
+    `own_postgres`, which tests need that stop or kill those. Further arguments as for `ephemeral_config`.
+    """
+    with ExitStack() as cleanup:
+
+        def build(*, own_kafka: bool = False, own_postgres: bool = False, **options: Any) -> Stack:
+            prefix = infra.topic_prefix()
+            config = ephemeral_config(
+                cleanup.enter_context(temporary_state_dir()),
+                kafka_bootstrap_servers=None if own_kafka else infra.bootstrap_servers,
+                postgres_admin_url=None if own_postgres else infra.admin_url,
+                topic_prefix=prefix,
+                database_prefix=prefix.replace(".", "_"),
+                **options,
+            )
+            stack = Stack(config)
+            cleanup.callback(stack.clean)
+            return stack
+
+        yield build
 
 
 @contextmanager

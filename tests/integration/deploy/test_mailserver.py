@@ -16,8 +16,7 @@ from aiokafka import AIOKafkaConsumer
 
 from deploy.local.ports import HOST
 from deploy.local.stack import Stack
-from tests.integration.deploy.conftest import MakeStack
-from tests.support.stack import Infra
+from tests.support.stack import Infra, MakeStack
 
 SLOW_SECONDS = 2.0
 

@@ -17,7 +17,7 @@ from deploy.local.errors import StackError
 from deploy.local.ports import HOST
 from deploy.local.readiness import kafka_brokers
 from deploy.local.stack import Stack
-from tests.integration.deploy.conftest import MakeStack
+from tests.support.stack import MakeStack
 from tests.support.wait import eventually
 
 
