@@ -1,0 +1,56 @@
+"""The composition root of accounts."""
+
+from datetime import timedelta
+from pathlib import Path
+
+from services.accounts.customers.api import CustomersApi
+from services.accounts.customers.events import learn_customers
+from services.accounts.ledger.api import LedgerApi
+from services.accounts.ledger.events import Reversals, book_purchases, enter_failures
+from services.accounts.locks import lock_accounts
+from services.accounts.settings import AccountsSettings
+from services.accounts.withdrawals.api import WithdrawalsApi
+from shared.contracts import PurchaseFailed, TicketCancellationRequested, TicketsPurchased
+from shared.messaging import Batch, Handler
+from shared.service import Context, Parts, Service
+from shared.web import operations_of
+
+
+async def purchased(batch: Batch[TicketsPurchased]) -> None:
+    """Who bought first, so that no money is booked for a customer that nobody can look up."""
+    await learn_customers(batch)
+    await book_purchases(batch)
+
+
+async def purchase_failed(batch: Batch[PurchaseFailed]) -> None:
+    """A failed purchase may be the first that is heard of a customer."""
+    await learn_customers(batch)
+    await enter_failures(batch)
+
+
+def build(context: Context[AccountsSettings]) -> Parts:
+    """The parts of the service."""
+    reversals = Reversals(timedelta(seconds=context.settings.cause_timeout))
+    return Parts(
+        operations=operations_of(
+            CustomersApi(context.unit_of_work),
+            LedgerApi(context.database),
+            WithdrawalsApi(context.unit_of_work),
+        ),
+        handlers=[
+            Handler(TicketsPurchased, purchased),
+            Handler(PurchaseFailed, purchase_failed),
+            Handler(TicketCancellationRequested, reversals.reverse),
+        ],
+        lock=lock_accounts,
+    )
+
+
+SERVICE = Service(
+    name="accounts",
+    title="Recourse accounts",
+    version="0.1.0",
+    settings=AccountsSettings,
+    migrations=Path(__file__).parent / "migrations",
+    build=build,
+)

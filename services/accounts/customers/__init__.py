@@ -1,0 +1,1 @@
+"""Who the customers are: learned from purchases, registered and edited by agents."""

@@ -1,0 +1,144 @@
+"""HTTP operations on customers."""
+
+import re
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
+
+from services.accounts.customers import domain, store
+from services.accounts.customers.events import customer_changed
+from services.accounts.customers.models import Changes, CustomerQuery, CustomerView, ProfileView, Registration
+from services.accounts.locks import lock_accounts, lock_identities
+from services.accounts.paths import CUSTOMER_NOT_FOUND, CustomerPath
+from shared.db import Connection
+from shared.ids import uuid7
+from shared.messaging import Transaction, UnitOfWork
+from shared.web import Keyset, Page, ProblemType, RenderedReply, Reply, RequestContext, operation
+from shared.web.etag import check_if_match
+from shared.web.problems import VALIDATION_FAILED
+
+CUSTOMER_EXISTS = ProblemType(409, "customer_exists", "Another customer has this e-mail address or phone number")
+
+_BY_ID = Keyset(tuple[str])
+_BALANCE_PART = re.compile(r'\.\d+"$')
+
+
+class CustomersApi:
+    """Registration, profile, edits and lookup."""
+
+    def __init__(self, unit_of_work: UnitOfWork) -> None:
+        self._unit_of_work = unit_of_work
+        self._database = unit_of_work.database
+
+    @operation("POST", "/v1/customers", permission="customers:write", status=201, idempotent=True,
+               summary="Register a customer", tags=("customers",), problems=(CUSTOMER_EXISTS,))  # fmt: skip
+    async def register_customer(self, ctx: RequestContext, body: Registration) -> RenderedReply[ProfileView]:
+        """A duplicate is refused and names the customer that there is: member `customer_id` of the problem."""
+        async with self._unit_of_work.begin() as transaction:
+            return await ctx.once(transaction.connection, _registering(transaction, body))
+
+    @operation("GET", "/v1/customers/{customer_id}", permission="customers:read", summary="Profile of a customer",
+               tags=("customers",), problems=(CUSTOMER_NOT_FOUND,))  # fmt: skip
+    async def get_customer(self, path: CustomerPath) -> Reply[ProfileView]:
+        """The details with the balance of the account. The ETag changes with either."""
+        async with self._database.read() as connection:
+            return _reply(await _existing(connection, path.customer_id))
+
+    @operation("PATCH", "/v1/customers/{customer_id}", permission="customers:write", if_match=True,
+               summary="Change a customer's details", tags=("customers",),
+               problems=(CUSTOMER_NOT_FOUND, CUSTOMER_EXISTS))  # fmt: skip
+    async def change_customer(self, ctx: RequestContext, path: CustomerPath, body: Changes) -> Reply[ProfileView]:
+        """If-Match takes the ETag of the profile; movements on the account do not outdate it, other edits do."""
+        async with self._unit_of_work.begin() as transaction:
+            connection = transaction.connection
+            before = await _existing(connection, path.customer_id)
+            await lock_identities(connection, _identities(body.email, body.phone))
+            await lock_accounts(connection, [before.customer.customer_id])
+            profile = await _existing(connection, path.customer_id)
+            _require_version(ctx, profile.customer.version)
+            changed = domain.edit(profile.customer, body.given(), datetime.now(UTC))
+            if changed is None:
+                return _reply(profile)
+            await _refuse_duplicate(connection, changed, was=profile.customer)
+            await store.save(connection, [changed])
+            transaction.publish(customer_changed(changed))
+            return _reply(profile._replace(customer=changed))
+
+    @operation("GET", "/v1/customers", permission="customers:read", summary="Look customers up",
+               tags=("customers",))  # fmt: skip
+    async def find_customers(self, ctx: RequestContext, query: CustomerQuery) -> Page[CustomerView]:
+        """By exact e-mail address, phone number or id. At least one of `q`, `email`, `phone` is required."""
+        if query.q is None and query.email is None and query.phone is None:
+            raise VALIDATION_FAILED(errors=[{"field": "query", "message": "Give one of q, email, phone."}])
+        email, phone = query.email or query.q, query.phone or query.q
+        (after,) = _BY_ID.position(ctx, query) or ("",)
+        async with self._database.read() as connection:
+            found = await store.find(
+                connection,
+                customer_id=query.q,
+                email_key=domain.normalize_email(email) if email else None,
+                phone_key=domain.normalize_phone(phone) if phone else None,
+                after=after,
+                limit=query.limit + 1,
+            )
+        return _BY_ID.page(ctx, query, found, key=lambda row: (row.customer_id,), item=CustomerView.model_validate)
+
+
+def _registering(transaction: Transaction, body: Registration) -> Callable[[], Awaitable[Reply[ProfileView]]]:
+    async def register() -> Reply[ProfileView]:
+        connection = transaction.connection
+        given = frozenset(body.model_fields_set)
+        customer = domain.new_customer(
+            str(uuid7()), domain.Details(**body.model_dump()), datetime.now(UTC), edited=given
+        )
+        await lock_identities(connection, _identities(body.email, body.phone))
+        await _refuse_duplicate(connection, customer)
+        await lock_accounts(connection, [customer.customer_id])
+        await store.save(connection, [customer])
+        transaction.publish(customer_changed(customer))
+        headers = {"Location": f"/v1/customers/{customer.customer_id}"}
+        return _reply(store.Profile(customer, currency=None, balance=0, last_seq=0), headers)
+
+    return register
+
+
+def _identities(email: str | None, phone: str | None) -> list[str]:
+    email_key = domain.normalize_email(email) if email else None
+    phone_key = domain.normalize_phone(phone) if phone else None
+    return [f"{kind}:{key}" for kind, key in (("email", email_key), ("phone", phone_key)) if key]
+
+
+async def _existing(connection: Connection, customer_id: str) -> store.Profile:
+    profile = await store.profile(connection, customer_id)
+    if profile is None:
+        raise CUSTOMER_NOT_FOUND(f"No customer has the id {customer_id}.")
+    return profile
+
+
+async def _refuse_duplicate(
+    connection: Connection, customer: domain.Customer, *, was: domain.Customer | None = None
+) -> None:
+    """Refuse an e-mail address or phone number that is new to the customer and belongs to another."""
+    email_key = customer.email_key if was is None or was.email_key != customer.email_key else None
+    phone_key = customer.phone_key if was is None or was.phone_key != customer.phone_key else None
+    if email_key is None and phone_key is None:
+        return
+    found = await store.find(connection, email_key=email_key, phone_key=phone_key, limit=2)
+    for other in found:
+        if other.customer_id != customer.customer_id:
+            same_email = email_key is not None and other.email_key == email_key
+            raise CUSTOMER_EXISTS(
+                f"Customer {other.customer_id} has this {'e-mail address' if same_email else 'phone number'}.",
+                errors=[{"field": "body.email" if same_email else "body.phone", "message": "Already in use."}],
+                customer_id=other.customer_id,
+            )
+
+
+def _require_version(ctx: RequestContext, version: int) -> None:
+    """Compare the part of the entity tag that speaks of the details: a purchase in between must not refuse an edit."""
+    tags = ctx.if_match or frozenset()
+    check_if_match(frozenset(_BALANCE_PART.sub('"', tag) for tag in tags), version)
+
+
+def _reply(profile: store.Profile, headers: dict[str, str] | None = None) -> Reply[ProfileView]:
+    etag = f'"{profile.customer.version}.{profile.last_seq}"'
+    return Reply(ProfileView.of(profile), headers={"ETag": etag, **(headers or {})})

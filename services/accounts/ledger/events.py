@@ -1,0 +1,134 @@
+"""Money moved or refused by events, and what is published of it."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from services.accounts.ledger import store
+from services.accounts.ledger.domain import Entry, Ledger
+from services.accounts.ledger.requests import Cancellation, FailedOrder, Order
+from shared.contracts import (
+    BalanceCredited,
+    BalanceDebited,
+    BalanceRefused,
+    PurchaseFailed,
+    TicketCancellationRequested,
+    TicketsPurchased,
+)
+from shared.contracts.balances import Cause
+from shared.ids import uuid7
+from shared.messaging import Batch
+
+
+async def book_purchases(batch: Batch[TicketsPurchased]) -> None:
+    """Charge each order once; cancellations that wait for one of them follow."""
+    orders = [_order(event.data) for event in batch.events]
+    ledger = await _ledger_of(batch)
+    ledger.charges = await store.charges(batch.connection, {(order.customer_id, order.order_id) for order in orders})
+    for event, order in zip(batch.events, orders, strict=True):
+        entries = ledger.purchase(order)
+        for entry in entries:
+            batch.publish(movement(entry), cause=event)
+        if entries:
+            batch.arrived(_order_cause(order.customer_id, order.order_id))
+    await store.save(batch.connection, ledger)
+
+
+async def enter_failures(batch: Batch[PurchaseFailed]) -> None:
+    """Show each failed purchase in the history, once."""
+    orders = [_failed_order(event.data) for event in batch.events]
+    ledger = await _ledger_of(batch)
+    ledger.failed = await store.failed_orders(
+        batch.connection, {(order.customer_id, order.order_id) for order in orders}
+    )
+    for order in orders:
+        ledger.fail(order)
+    await store.save(batch.connection, ledger)
+
+
+class Reversals:
+    """Credits tickets back. A cancellation waits up to `cause_timeout` for the order that it names."""
+
+    def __init__(self, cause_timeout: timedelta) -> None:
+        self._cause_timeout = cause_timeout
+
+    async def reverse(self, batch: Batch[TicketCancellationRequested]) -> None:
+        """Credit each ticket back once, or refuse it for good."""
+        requests = [_cancellation(event.data) for event in batch.events]
+        ledger = await _ledger_of(batch)
+        ledger.charges = await store.charges(
+            batch.connection, {(request.customer_id, request.order_id) for request in requests}
+        )
+        ledger.settled, ledger.reversed_by = await store.reversal_history(batch.connection, requests)
+        for event, request in zip(batch.events, requests, strict=True):
+            if ledger.awaits_order(request) and not event.overdue:
+                cause = _order_cause(request.customer_id, request.order_id)
+                batch.wait(event, cause, timeout=self._cause_timeout)
+                continue
+            for entry in ledger.reverse(request):
+                batch.publish(movement(entry), cause=event)
+        await store.save(batch.connection, ledger)
+
+
+async def _ledger_of(batch: Batch[Any]) -> Ledger:
+    accounts = await store.accounts(batch.connection, {event.key for event in batch.events})
+    return Ledger(accounts, now=datetime.now(UTC), new_id=uuid7)
+
+
+def movement(entry: Entry) -> BalanceCredited | BalanceDebited | BalanceRefused:
+    """The event that tells the other services of a booked or refused entry."""
+    cause = Cause(kind=entry.cause_kind, id=entry.cause_id, order_id=entry.order_id, ticket_id=entry.ticket_id)
+    common: dict[str, Any] = {
+        "customer_id": entry.customer_id,
+        "occurred_at": entry.recorded_at,
+        "amount": entry.amount_in or entry.amount_out,
+        "currency": entry.currency,
+        "cause": cause,
+    }
+    if entry.status == "refused":
+        return BalanceRefused(code=entry.code or "refused", reason=entry.reason or "refused", **common)
+    booked = common | {"entry_id": str(entry.entry_id), "kind": entry.kind, "balance": entry.balance}
+    contract = BalanceCredited if entry.kind in {"deposit", "reversal"} else BalanceDebited
+    return contract(**booked)
+
+
+def _order_cause(customer_id: str, order_id: str) -> str:
+    # An order of that id of another customer is not the one that is waited for; no identifier holds a slash.
+    return f"order:{customer_id}/{order_id}"
+
+
+def _order(data: TicketsPurchased) -> Order:
+    return Order(
+        customer_id=data.customer.id,
+        order_id=data.order_id,
+        occurred_at=data.occurred_at,
+        method=data.payment.method,
+        amount=data.payment.amount,
+        currency=data.payment.currency,
+        tickets=len(data.tickets),
+    )
+
+
+def _failed_order(data: PurchaseFailed) -> FailedOrder:
+    return FailedOrder(
+        customer_id=data.customer.id,
+        order_id=data.purchase_id,
+        occurred_at=data.occurred_at,
+        method=data.payment.method,
+        amount=data.payment.amount,
+        currency=data.payment.currency,
+        reason=data.reason,
+    )
+
+
+def _cancellation(data: TicketCancellationRequested) -> Cancellation:
+    return Cancellation(
+        customer_id=data.customer_id,
+        cancellation_id=data.cancellation_id,
+        order_id=data.order_id,
+        ticket_id=data.ticket_id,
+        occurred_at=data.requested_at,
+        amount=data.price,
+        currency=data.currency,
+        reason=data.reason,
+        actor=data.requested_by,
+    )

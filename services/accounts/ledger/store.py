@@ -1,0 +1,204 @@
+"""The ledger in PostgreSQL. No function commits; writers hold the customers' locks (`services.accounts.locks`)."""
+
+from collections.abc import Collection, Sequence
+from typing import Any, NamedTuple
+
+from services.accounts.ledger.domain import Account, Charge, Key, Kind, Ledger, Status
+from services.accounts.ledger.requests import Cancellation
+from shared.db import Connection
+
+_ENTRY_COLUMNS = """customer_id, seq, entry_id, occurred_at, recorded_at, kind, status, method, amount_in, amount_out,
+    currency, balance, cause_kind, cause_id, order_id, ticket_id, actor, code, reason, description, internal_note"""
+
+# Entries, then charges, then accounts: one statement, one round trip, whatever the batch holds. Each part is looked
+# up by its key; `offset 0` keeps the planner from scanning a whole table for it.
+_SAVE = f"""
+    with charges_saved as (
+        insert into charges (customer_id, order_id, charged, amount, currency, reversed_amount)
+        select * from unnest($22::text[], $23::text[], $24::boolean[], $25::bigint[], $26::text[], $27::bigint[])
+        on conflict (customer_id, order_id) do update set reversed_amount = excluded.reversed_amount),
+    accounts_saved as (
+        update accounts a set currency = e.currency, balance = e.balance, last_seq = e.last_seq
+        from unnest($28::text[], $29::text[], $30::bigint[], $31::bigint[]) as e (id, currency, balance, last_seq)
+        where a.customer_id = e.id and a.customer_id = any($28::text[]))
+    insert into ledger_entries ({_ENTRY_COLUMNS})
+    select * from unnest(
+        $1::text[], $2::bigint[], $3::uuid[], $4::timestamptz[], $5::timestamptz[], $6::text[], $7::text[],
+        $8::text[], $9::bigint[], $10::bigint[], $11::text[], $12::bigint[], $13::text[], $14::text[], $15::text[],
+        $16::text[], $17::text[], $18::text[], $19::text[], $20::text[], $21::text[])"""  # noqa: S608 - constants
+
+
+async def save(connection: Connection, ledger: Ledger) -> None:
+    """Store what the ledger's requests left: entries, charges, and the accounts that they moved."""
+    if not ledger.entries:
+        return
+    moved = {entry.customer_id: ledger.accounts[entry.customer_id] for entry in ledger.entries}
+    charges = ledger.changed_charges.values()
+    await connection.execute(
+        _SAVE,
+        *zip(*ledger.entries, strict=True),
+        [each.customer_id for each in charges],
+        [each.order_id for each in charges],
+        [each.charged for each in charges],
+        [each.amount for each in charges],
+        [each.currency for each in charges],
+        [each.reversed_amount for each in charges],
+        list(moved),
+        [account.currency for account in moved.values()],
+        [account.balance for account in moved.values()],
+        [account.last_seq for account in moved.values()],
+    )
+
+
+async def accounts(connection: Connection, customer_ids: Collection[str]) -> dict[str, Account]:
+    """The accounts of these customers, which the caller has locked."""
+    rows = await connection.fetch(
+        "select customer_id, currency, balance, last_seq from accounts where customer_id = any($1::text[])",
+        list(customer_ids),
+    )
+    return {row[0]: Account(*row) for row in rows}
+
+
+async def lock_known(connection: Connection, customer_ids: Collection[str]) -> dict[str, Account]:
+    """The accounts of those of these customers that are known, locked in order."""
+    rows = await connection.fetch(
+        """select customer_id, currency, balance, last_seq from accounts a
+           where customer_id = any($1::text[])
+             and exists (select 1 from customers c where c.customer_id = a.customer_id)
+           order by customer_id for update""",
+        list(customer_ids),
+    )
+    return {row[0]: Account(*row) for row in rows}
+
+
+async def charges(connection: Connection, orders: Collection[Key]) -> dict[Key, Charge]:
+    """What is on record of these orders, each a pair of customer and order id."""
+    customer_ids, order_ids = _columns(orders)
+    rows = await connection.fetch(
+        """select c.* from unnest($1::text[], $2::text[]) as asked (customer_id, order_id)
+           cross join lateral (
+               select customer_id, order_id, charged, amount, currency, reversed_amount from charges
+               where charges.customer_id = asked.customer_id and charges.order_id = asked.order_id offset 0) as c""",
+        customer_ids, order_ids,
+    )  # fmt: skip
+    return {(row[0], row[1]): Charge(*row) for row in rows}
+
+
+async def failed_orders(connection: Connection, orders: Collection[Key]) -> set[Key]:
+    """Which of these orders were entered as failed before."""
+    customer_ids, order_ids = _columns(orders)
+    rows = await connection.fetch(
+        """select asked.customer_id, asked.order_id
+           from unnest($1::text[], $2::text[]) as asked (customer_id, order_id)
+           cross join lateral (
+               select 1 from ledger_entries e
+               where e.customer_id = asked.customer_id and cause_id = asked.order_id and kind = 'purchase'
+                 and cause_kind = 'order' and (status = 'failed') offset 0) as found""",
+        customer_ids, order_ids,
+    )  # fmt: skip
+    return {(row[0], row[1]) for row in rows}
+
+
+async def reversal_history(connection: Connection, requests: Sequence[Cancellation]) -> tuple[set[Key], dict[Key, str]]:
+    """Which of the cancellations have their outcome, and which cancellation credited the tickets back so far."""
+    rows = await connection.fetch(
+        """select customer_id, ticket_id, cancellation_id, outcome.found is not null, earlier.cancellation
+           from unnest($1::text[], $2::text[], $3::text[]) as asked (customer_id, ticket_id, cancellation_id)
+           left join lateral (
+               select true as found from ledger_entries e
+               where e.customer_id = asked.customer_id and e.cause_id = asked.cancellation_id
+                 and kind = 'reversal' and cause_kind = 'cancellation' and not (status = 'failed') offset 0
+           ) as outcome on true
+           left join lateral (
+               select e.cause_id as cancellation from ledger_entries e
+               where e.customer_id = asked.customer_id and e.ticket_id = asked.ticket_id
+                 and kind = 'reversal' and status = 'booked' offset 0
+           ) as earlier on true""",
+        [request.customer_id for request in requests],
+        [request.ticket_id for request in requests],
+        [request.cancellation_id for request in requests],
+    )
+    settled = {(customer, cancellation) for customer, _, cancellation, is_settled, _ in rows if is_settled}
+    return settled, {(customer, ticket): earlier for customer, ticket, _, _, earlier in rows if earlier}
+
+
+class Balance(NamedTuple):
+    """The account of a customer. `as_of_seq` is the number of the last entry in it, 0 when there is none."""
+
+    customer_id: str
+    currency: str | None
+    balance: int
+    as_of_seq: int
+
+
+async def balance(connection: Connection, customer_id: str) -> Balance | None:
+    """The balance of a known customer."""
+    row = await connection.fetchrow(
+        """select customer_id, currency, coalesce(balance, 0), coalesce(last_seq, 0)
+           from customers left join accounts using (customer_id) where customer_id = $1""",
+        customer_id,
+    )
+    return Balance(*row) if row else None
+
+
+class Filters(NamedTuple):
+    """What a history shows: all where a field is None."""
+
+    kind: Kind | None = None
+    status: Status | None = None
+    direction: str | None = None
+
+
+# Literals, not parameters: only so can the planner tell that the partial indexes apply.
+_KINDS: dict[Kind, str] = {
+    "deposit": "kind = 'deposit'",
+    "purchase": "kind = 'purchase'",
+    "reversal": "kind = 'reversal'",
+    "withdrawal": "kind = 'withdrawal'",
+    "adjustment": "kind = 'adjustment'",
+}
+_STATUSES: dict[Status, str] = {
+    "booked": "status = 'booked'",
+    "refused": "status = 'refused'",
+    "failed": "status = 'failed'",
+}
+_DIRECTIONS = {"in": "amount_in > 0", "out": "amount_out > 0"}
+
+
+async def history(
+    connection: Connection, customer_id: str, filters: Filters, *, before: int | None, limit: int
+) -> list[Any]:
+    """Entries of a customer, newest first, with a number below `before`; rows of `_ENTRY_COLUMNS`."""
+    conditions = [
+        _KINDS[filters.kind] if filters.kind else "",
+        _STATUSES[filters.status] if filters.status else "",
+        _DIRECTIONS[filters.direction] if filters.direction else "",
+    ]
+    where = "".join(f" and {condition}" for condition in conditions if condition)
+    return await connection.fetch(
+        f"""select {_ENTRY_COLUMNS} from ledger_entries
+            where customer_id = $1 and seq < $2 {where} order by seq desc limit $3""",  # noqa: S608 - constants
+        customer_id, _NEWEST if before is None else before, limit,
+    )  # fmt: skip
+
+
+async def entry(connection: Connection, customer_id: str, seq: int) -> Any | None:
+    """One entry of a customer by its number."""
+    return await connection.fetchrow(
+        f"select {_ENTRY_COLUMNS} from ledger_entries where customer_id = $1 and seq = $2",  # noqa: S608 - constants
+        customer_id, seq,
+    )  # fmt: skip
+
+
+async def is_known(connection: Connection, customer_id: str) -> bool:
+    """Whether there is such a customer."""
+    return bool(
+        await connection.fetchval("select exists (select 1 from customers where customer_id = $1)", customer_id)
+    )
+
+
+_NEWEST = 2**63 - 1
+
+
+def _columns(keys: Collection[Key]) -> tuple[list[str], list[str]]:
+    return [first for first, _ in keys], [second for _, second in keys]

@@ -1,0 +1,13 @@
+"""What accounts reads from its environment besides what every service reads."""
+
+from pydantic import Field
+
+from shared.settings import ServiceSettings
+
+
+class AccountsSettings(ServiceSettings):
+    """Settings of the accounts service."""
+
+    cause_timeout: float = Field(
+        default=60, gt=0, le=86_400, description="Seconds that a cancellation waits for the order it names."
+    )

@@ -1,0 +1,149 @@
+"""The HTTP operation that books a withdrawal; what queues while one commit runs shares the next."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Annotated, Literal
+from uuid import UUID
+
+from pydantic import Field, StringConstraints
+
+from services.accounts.ledger import store
+from services.accounts.ledger.domain import Entry, Ledger, Refusal
+from services.accounts.ledger.events import movement
+from services.accounts.ledger.requests import Withdrawal
+from services.accounts.paths import CUSTOMER_NOT_FOUND, CustomerPath
+from shared.contracts.base import NO_NUL, Currency
+from shared.db import GroupCommit
+from shared.ids import uuid7
+from shared.messaging import Transaction, UnitOfWork
+from shared.telemetry.trace import TraceContext, bind_trace, current_trace, new_trace
+from shared.web import (
+    IdempotentRequest,
+    Outcome,
+    Problem,
+    ProblemType,
+    RenderedReply,
+    Reply,
+    RequestContext,
+    RequestModel,
+    ResponseModel,
+    claim,
+    operation,
+    record,
+)
+
+INSUFFICIENT_BALANCE = ProblemType(422, "insufficient_balance", "The balance does not cover the withdrawal")
+CURRENCY_MISMATCH = ProblemType(422, "currency_mismatch", "The account is in another currency")
+_REFUSALS = {problem.code: problem for problem in (INSUFFICIENT_BALANCE, CURRENCY_MISMATCH)}
+
+Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=2000, pattern=NO_NUL)]
+
+
+class WithdrawalRequest(RequestModel):
+    """Money to pay out of a customer's account."""
+
+    amount: Annotated[int, Field(ge=1, le=10**12, description="Minor units of the account's currency.")]
+    currency: Currency | None = Field(default=None, description="Refused when the account is in another one.")
+    type: Literal["admin", "card", "cheque"]
+    customer_visible_description: Text = Field(description="The customer reads it in the transaction history.")
+    internal_note: Text | None = None
+
+
+class WithdrawalView(ResponseModel):
+    """A booked withdrawal: line `seq` of the transaction history, and the balance after it."""
+
+    entry_id: UUID
+    seq: int
+    recorded_at: datetime
+    amount: int
+    currency: str
+    balance: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Pending:
+    """A request that waits for the next commit."""
+
+    idempotency: IdempotentRequest
+    withdrawal: Withdrawal
+    trace: TraceContext
+    render: Callable[[Reply[WithdrawalView]], RenderedReply[WithdrawalView]]
+
+
+_Answer = RenderedReply[WithdrawalView]
+
+
+class WithdrawalsApi:
+    """Books withdrawals in shared commits: each request has its own answer, and one that is refused fails alone."""
+
+    def __init__(self, unit_of_work: UnitOfWork) -> None:
+        self._unit_of_work = unit_of_work
+        self._commits: GroupCommit[_Pending, _Answer] = GroupCommit(self._commit)
+
+    @operation("POST", "/v1/customers/{customer_id}/withdrawals", permission="ledger:withdraw", status=201,
+               idempotent=True, summary="Withdraw money by hand", tags=("ledger",),
+               problems=(CUSTOMER_NOT_FOUND, INSUFFICIENT_BALANCE, CURRENCY_MISMATCH))  # fmt: skip
+    async def withdraw(
+        self, ctx: RequestContext, path: CustomerPath, body: WithdrawalRequest
+    ) -> RenderedReply[WithdrawalView]:
+        """Take the amount off the balance; the payout itself happens outside.
+
+        Refused as `insufficient_balance`, with the members `balance` and `currency`, when the balance is smaller.
+        """
+        withdrawal = Withdrawal(
+            customer_id=path.customer_id,
+            amount=body.amount,
+            currency=body.currency,
+            method=body.type,
+            description=body.customer_visible_description,
+            internal_note=body.internal_note,
+            actor=ctx.principal.subject,
+        )
+        trace = current_trace.get() or new_trace()
+        return await self._commits.submit(_Pending(ctx.idempotent_request, withdrawal, trace, ctx.render))
+
+    async def _commit(self, group: Sequence[_Pending]) -> list[_Answer | Exception]:
+        async with self._unit_of_work.begin() as transaction:
+            connection = transaction.connection
+            earlier = await claim(connection, [pending.idempotency for pending in group])
+            customers = {
+                pending.withdrawal.customer_id for pending, known in zip(group, earlier, strict=True) if known is None
+            }
+            ledger = Ledger(await store.lock_known(connection, sorted(customers)), now=datetime.now(UTC), new_id=uuid7)
+            answers: list[_Answer | Exception] = []
+            booked: list[Outcome] = []
+            for pending, known in zip(group, earlier, strict=True):
+                answer = known or _book(transaction, ledger, pending)
+                answers.append(answer)
+                if known is None and isinstance(answer, RenderedReply):
+                    booked.append(Outcome(pending.idempotency, answer))
+            await store.save(connection, ledger)
+            if booked:
+                await record(connection, booked)
+        return answers
+
+
+def _book(transaction: Transaction, ledger: Ledger, pending: _Pending) -> _Answer | Problem:
+    customer_id = pending.withdrawal.customer_id
+    account = ledger.accounts.get(customer_id)
+    if account is None:
+        return CUSTOMER_NOT_FOUND(f"No customer has the id {customer_id}.")
+    entry = ledger.withdraw(pending.withdrawal)
+    if isinstance(entry, Refusal):
+        return _REFUSALS[entry.code](f"{entry.reason}.", balance=account.balance, currency=account.currency)
+    with bind_trace(pending.trace):
+        transaction.publish(movement(entry))
+    return pending.render(_reply(entry))
+
+
+def _reply(entry: Entry) -> Reply[WithdrawalView]:
+    view = WithdrawalView(
+        entry_id=entry.entry_id,
+        seq=entry.seq,
+        recorded_at=entry.recorded_at,
+        amount=entry.amount_out,
+        currency=entry.currency,
+        balance=entry.balance,
+    )
+    return Reply(view, headers={"Location": f"/v1/customers/{entry.customer_id}/transactions/{entry.seq}"})
