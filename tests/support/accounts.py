@@ -21,7 +21,7 @@ from shared.messaging import AnyHandler, Publication, UnitOfWork
 from shared.messaging.breaker import Breaker
 from shared.messaging.processor import Processor
 from shared.messaging.progress import stored_offset
-from shared.messaging.records import Record
+from shared.messaging.records import Received, Record
 from shared.service import Context
 from shared.web import Role, build_app, generate_signing_key, mint_token, serving
 from tests.support.stack import Infra
@@ -121,8 +121,9 @@ class Accounts:
         self._offset = await self.processor.apply(self.processor.decode(records), expected=self._offset)
 
     async def statements(self, *events: Event) -> int:
-        """Apply events and count the statements that their handlers and locks took."""
-        received = self.processor.events_of(self._records(events, [f"event-{next(_numbers)}" for _ in events]))
+        """Apply events and count the statements that their handlers took."""
+        records = self._records(events, [f"event-{next(_numbers)}" for _ in events])
+        received = [item for item in self.processor.decode(records) if isinstance(item, Received)]
         seen: list[object] = []
         async with self.unit_of_work.begin() as transaction:
             with transaction.connection.query_logger(seen.append):
@@ -165,15 +166,28 @@ class Accounts:
         return [(row["code"], row["detail"]) for row in await self.fetch("select code, detail from dead_letters")]
 
     async def call(
-        self, method: str, path: str, body: object = None, *, status: int, role: Role = Role.AGENT, **headers: str
+        self,
+        method: str,
+        path: str,
+        body: object = None,
+        *,
+        status: int | None,
+        role: Role = Role.AGENT,
+        **headers: str,
     ) -> Any:
-        """Call the HTTP interface and return the JSON answer; fails on another status."""
+        """Call the HTTP interface and return the JSON answer; fails on another status than the one given."""
         sent = {name.replace("_", "-"): value for name, value in headers.items()}
         sent["Authorization"] = f"Bearer {token(role)}"
         async with self.client.request(method, path, json=body, headers=sent) as response:
             answer = await response.json(content_type=None)
-            assert response.status == status, answer
+            assert status in {None, response.status}, answer
             return answer
+
+    async def etag(self, path: str) -> str:
+        """The entity tag of what is at `path`."""
+        async with self.client.get(path, headers={"Authorization": f"Bearer {token()}"}) as response:
+            assert response.status == 200
+            return response.headers["ETag"]
 
 
 @asynccontextmanager

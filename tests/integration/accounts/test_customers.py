@@ -1,0 +1,160 @@
+"""Customers: learned from purchases, registered, edited and looked up."""
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from shared.web import Role
+from tests.support.accounts import Accounts, failed_purchase, purchase, token
+
+ADA = {"first_name": "Ada", "last_name": "Novák", "email": "Ada@Example.com", "phone": "+61 491 570 156"}
+
+
+async def register(accounts: Accounts, key: str = "k1", *, status: int = 201, **changes: Any) -> Any:
+    return await accounts.call("POST", "/v1/customers", ADA | changes, status=status, Idempotency_Key=key)
+
+
+async def test_a_customer_is_learned_from_the_first_purchase_that_names_it(accounts: Accounts) -> None:
+    await accounts.apply(purchase("c1", "o1"), purchase("c1", "o2"))
+    profile = await accounts.call("GET", "/v1/customers/c1", status=200)
+    assert (profile["first_name"], profile["email"], profile["version"]) == ("Ada", "c1@example.com", 1)
+    assert profile["account"] == {"balance": 0, "currency": "AUD"}
+    (changed,) = await accounts.published("customers")
+    assert (changed["customer_id"], changed["version"], changed["email"]) == ("c1", 1, "c1@example.com")
+
+
+async def test_a_failed_purchase_teaches_a_customer_too(accounts: Accounts) -> None:
+    await accounts.apply(failed_purchase("c1", "o1"))
+    profile = await accounts.call("GET", "/v1/customers/c1", status=200)
+    assert profile["account"] == {"balance": 0, "currency": None}
+
+
+async def test_later_purchases_only_fill_in_what_is_missing(accounts: Accounts) -> None:
+    await accounts.apply(purchase("c1", "o1", email=None))
+    await accounts.apply(purchase("c1", "o2", phone="0491 570 156"), purchase("c1", "o3", first_name="Eve"))
+    versions = [
+        (each["version"], each.get("email"), each.get("phone")) for each in await accounts.published("customers")
+    ]
+    assert versions == [(1, None, None), (2, "c1@example.com", "0491 570 156")]
+    profile = await accounts.call("GET", "/v1/customers/c1", status=200)
+    assert (profile["first_name"], profile["email"], profile["phone"]) == ("Ada", "c1@example.com", "0491 570 156")
+
+
+async def test_purchases_never_bring_back_what_an_agent_changed(accounts: Accounts) -> None:
+    await accounts.apply(purchase("c1", "o1"))
+    await accounts.call(
+        "PATCH", "/v1/customers/c1", {"last_name": "Lovelace", "email": None}, status=200, If_Match='"1.2"'
+    )
+    await accounts.apply(purchase("c1", "o2"))
+    profile = await accounts.call("GET", "/v1/customers/c1", status=200)
+    assert (profile["last_name"], profile["email"], profile["version"]) == ("Lovelace", None, 2)
+
+
+async def test_registration_answers_with_a_new_id_and_publishes(accounts: Accounts) -> None:
+    created = await register(accounts)
+    assert created["email"] == "Ada@Example.com"
+    assert created["account"] == {"balance": 0, "currency": None}
+    assert await register(accounts) == created
+    assert await accounts.call("GET", f"/v1/customers/{created['customer_id']}", status=200) == created
+    (changed,) = await accounts.published("customers")
+    assert changed["customer_id"] == created["customer_id"]
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"email": " ada@EXAMPLE.com", "phone": "0491 000 000"},
+        {"email": "other@example.com", "phone": "0061 491-570-156"},
+    ],
+)
+async def test_a_duplicate_is_reported_with_the_customer_that_there_is(
+    accounts: Accounts, changes: dict[str, str]
+) -> None:
+    created = await register(accounts)
+    problem = await register(accounts, "k2", status=409, **changes)
+    assert (problem["code"], problem["customer_id"]) == ("customer_exists", created["customer_id"])
+    assert len(await accounts.published("customers")) == 1
+
+
+async def test_of_many_registrations_at_once_one_wins(accounts: Accounts) -> None:
+    async def attempt(n: int) -> int:
+        changes = {"phone": f"0400 000 {n:03d}"} if n % 2 else {"email": f"{n}@example.com"}
+        headers = {"Authorization": f"Bearer {token()}", "Idempotency-Key": f"race-{n}"}
+        async with accounts.client.post("/v1/customers", json=ADA | changes, headers=headers) as response:
+            return response.status
+
+    statuses = await asyncio.gather(*(attempt(n) for n in range(12)))
+    # The even ones share a phone number, the odd ones an address: one of each kind can be registered.
+    assert sorted(statuses) == [201] * 2 + [409] * 10
+    assert len(await accounts.fetch("select from customers")) == 2
+
+
+@pytest.mark.parametrize("missing", ["first_name", "last_name", "email", "phone"])
+async def test_registration_needs_name_email_and_phone(accounts: Accounts, missing: str) -> None:
+    body = {name: value for name, value in ADA.items() if name != missing}
+    problem = await accounts.call("POST", "/v1/customers", body, status=422, Idempotency_Key="k")
+    assert [error["field"] for error in problem["errors"]] == [f"body.{missing}"]
+    problem = await register(accounts, status=422, **{missing: " "})
+    assert [error["field"] for error in problem["errors"]] == [f"body.{missing}"]
+
+
+async def test_an_edit_needs_the_version_that_was_read_but_not_the_balance(accounts: Accounts) -> None:
+    await accounts.apply(purchase("c1", "o1"))
+    first = await accounts.etag("/v1/customers/c1")
+    await accounts.apply(purchase("c1", "o2"))
+    assert await accounts.etag("/v1/customers/c1") != first
+    changed = await accounts.call("PATCH", "/v1/customers/c1", {"status": "suspended"}, status=200, If_Match=first)
+    assert (changed["status"], changed["version"]) == ("suspended", 2)
+    problem = await accounts.call("PATCH", "/v1/customers/c1", {"status": "active"}, status=412, If_Match=first)
+    assert problem["code"] == "precondition_failed"
+    problem = await accounts.call("PATCH", "/v1/customers/c1", {"status": "active"}, status=428)
+    assert problem["code"] == "precondition_required"
+
+
+async def test_an_edit_that_changes_nothing_leaves_the_version(accounts: Accounts) -> None:
+    await accounts.apply(purchase("c1", "o1"))
+    same = await accounts.call("PATCH", "/v1/customers/c1", {"first_name": "Ada"}, status=200, If_Match="*")
+    assert same["version"] == 1
+    assert len(await accounts.published("customers")) == 1
+
+
+async def test_an_edit_cannot_take_anothers_address(accounts: Accounts) -> None:
+    await accounts.apply(purchase("c1", "o1"), purchase("c2", "o2"))
+    problem = await accounts.call("PATCH", "/v1/customers/c2", {"email": "C1@example.com"}, status=409, If_Match="*")
+    assert problem["customer_id"] == "c1"
+    await accounts.call("PATCH", "/v1/customers/c2", {"email": "C2@example.com"}, status=200, If_Match="*")
+
+
+async def test_names_and_status_cannot_be_taken_away(accounts: Accounts) -> None:
+    await accounts.apply(purchase("c1", "o1"))
+    for field in ("first_name", "last_name", "status"):
+        problem = await accounts.call("PATCH", "/v1/customers/c1", {field: None}, status=422, If_Match="*")
+        assert field in problem["errors"][0]["message"]
+
+
+async def test_lookup_by_exact_details(accounts: Accounts) -> None:
+    await accounts.apply(*[purchase(f"c{n}", f"o{n}", email="shared@example.com") for n in range(3)])
+    await accounts.apply(purchase("d", "od", phone="+61 400 000 001"))
+    for query in ("q=SHARED@example.com", "email=shared@EXAMPLE.com%20"):
+        found = await accounts.call("GET", f"/v1/customers?{query}", status=200)
+        assert [each["customer_id"] for each in found["items"]] == ["c0", "c1", "c2"]
+    for query in ("q=d", "q=0061400000001", "phone=61%20400-000-001", "phone=%2B61400000001&email=nobody@example.com"):
+        found = await accounts.call("GET", f"/v1/customers?{query}", status=200)
+        assert [each["customer_id"] for each in found["items"]] == ["d"]
+    page = await accounts.call("GET", "/v1/customers?q=shared@example.com&limit=2", status=200)
+    cursor = page["next_cursor"]
+    rest = await accounts.call("GET", f"/v1/customers?q=shared@example.com&limit=2&cursor={cursor}", status=200)
+    assert [each["customer_id"] for each in rest["items"]] == ["c2"]
+    assert rest["next_cursor"] is None
+    assert (await accounts.call("GET", "/v1/customers?q=nobody", status=200))["items"] == []
+    await accounts.call("GET", "/v1/customers", status=422)
+
+
+async def test_reading_and_changing_are_separate_rights(accounts: Accounts) -> None:
+    await accounts.apply(purchase("c1", "o1"))
+    await accounts.call("GET", "/v1/customers/c1", status=200, role=Role.VIEWER)
+    await accounts.call("PATCH", "/v1/customers/c1", {}, status=403, role=Role.VIEWER, If_Match="*")
+    await accounts.call("POST", "/v1/customers", ADA, status=403, role=Role.VIEWER, Idempotency_Key="k")
+    problem = await accounts.call("GET", "/v1/customers/nobody", status=404)
+    assert problem["code"] == "customer_not_found"

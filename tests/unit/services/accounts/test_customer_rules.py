@@ -1,0 +1,69 @@
+"""What may change about a customer."""
+
+from datetime import UTC, datetime
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from services.accounts.customers.domain import (
+    Customer,
+    Details,
+    edit,
+    learn,
+    new_customer,
+    normalize_email,
+    normalize_phone,
+)
+
+NOW = datetime(2026, 11, 22, 9, 30, tzinfo=UTC)
+
+maybe = st.sampled_from([None, "a", "b"])
+details = st.builds(Details, st.sampled_from("xy"), st.sampled_from("xy"), maybe, maybe, maybe)
+edits = st.dictionaries(st.sampled_from(["email", "phone", "language"]), maybe, max_size=3)
+
+
+@given(details, st.lists(st.one_of(details, edits), max_size=8))
+def test_purchases_fill_in_and_agents_decide(first: Details, steps: list[Details | dict[str, str | None]]) -> None:
+    customer = learn(None, "c1", first, NOW)
+    assert customer is not None
+    versions = [customer.version]
+    decided: dict[str, str | None] = {}
+    for step in steps:
+        before: Customer = customer
+        changed = learn(before, "c1", step, NOW) if isinstance(step, Details) else edit(before, step, NOW)
+        if isinstance(step, dict):
+            decided |= {name: value for name, value in step.items() if getattr(before, name) != value}
+        elif changed is not None:
+            for name in ("email", "phone", "language"):
+                assert getattr(before, name) is None or getattr(changed, name) == getattr(before, name)
+        assert changed is None or changed != before
+        if changed is not None:
+            versions.append(changed.version)
+            customer = changed
+        assert all(getattr(customer, name) == value for name, value in decided.items())
+    assert versions == list(range(1, len(versions) + 1))
+
+
+def test_an_edit_to_the_same_values_is_no_change() -> None:
+    customer = new_customer("c1", Details("Ada", "Novák", "a@example.com"), NOW)
+    assert edit(customer, {"first_name": "Ada", "email": "a@example.com"}, NOW) is None
+
+
+@pytest.mark.parametrize(
+    ("phone", "key"),
+    [
+        ("+61 491 570 156", "61491570156"),
+        ("0061-491-570-156", "61491570156"),
+        ("(0491) 570.156", "0491570156"),
+        ("00", None),
+        ("ada@example.com", None),
+        ("c1", None),
+    ],
+)
+def test_phone_numbers_are_compared_by_their_digits(phone: str, key: str | None) -> None:
+    assert normalize_phone(phone) == key
+
+
+def test_addresses_are_compared_without_case_and_blanks() -> None:
+    assert normalize_email(" Ada@Example.COM ") == "ada@example.com"
