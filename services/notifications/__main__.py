@@ -1,0 +1,7 @@
+"""`python -m services.notifications` serves; with the argument `migrate` it brings the database up to date."""
+
+from services.notifications.app import SERVICE
+from shared.service import main
+
+if __name__ == "__main__":
+    raise SystemExit(main(SERVICE))

@@ -1,0 +1,1 @@
+"""Correspondence: what customers are to be told and were told, with its contents."""

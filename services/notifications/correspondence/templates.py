@@ -1,0 +1,113 @@
+"""The templates of messages: `templates/<name>/v<version>.xml.j2`, each version kept for ever.
+
+A template is Jinja that makes the markup of `markup.py`. What is filled in is always escaped.
+"""
+
+import re
+from collections.abc import Mapping
+from datetime import UTC, datetime, tzinfo
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from jinja2 import StrictUndefined, Template, TemplateError
+from jinja2.sandbox import ImmutableSandboxedEnvironment
+
+from services.notifications.correspondence.domain import Rendered
+from services.notifications.correspondence.markup import MarkupError, parse, to_html, to_text
+from services.notifications.correspondence.money import format_money
+
+FOLDER = Path(__file__).parent / "templates"
+_FILE = re.compile(r"v([1-9][0-9]*)\.xml\.j2")
+# What XML cannot hold, however it is escaped.
+_NOT_XML = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+
+
+class UnknownTemplateError(LookupError):
+    """There is no template of that name."""
+
+
+class TemplateDataError(ValueError):
+    """The template cannot be filled with this data."""
+
+
+class Templates:
+    """All templates; `organisation` is the name that they speak in."""
+
+    def __init__(self, *, organisation: str, folder: Path = FOLDER) -> None:
+        self._organisation = organisation
+        self._versions = {path.name: _load(path) for path in sorted(folder.iterdir()) if path.is_dir()}
+
+    def names(self) -> list[str]:
+        """The names of all templates."""
+        return list(self._versions)
+
+    def versions(self, name: str) -> list[int]:
+        """The versions of a template, the newest last.
+
+        Raises:
+            UnknownTemplateError: there is no such template.
+        """
+        return sorted(self._of(name))
+
+    def render(self, name: str, data: Mapping[str, Any], *, version: int | None = None) -> Rendered:
+        """The message that the template makes of `data`; of the newest version unless one is named.
+
+        Raises:
+            UnknownTemplateError: there is no such template.
+            TemplateDataError: the data lacks something or does not fit.
+        """
+        versions = self._of(name)
+        chosen = max(versions) if version is None else version
+        context = {**data, "organisation": self._organisation}
+        try:
+            document = parse(versions[chosen].render(context))
+        except (TemplateError, MarkupError, TypeError, ValueError, ArithmeticError) as error:
+            raise TemplateDataError(f"{name} v{chosen}: {error}") from error
+        return Rendered(
+            template_version=chosen,
+            data=context,
+            subject=document.subject,
+            html=to_html(document, footer=self._organisation),
+            text=to_text(document),
+        )
+
+    def _of(self, name: str) -> dict[int, Template]:
+        if name not in self._versions:
+            raise UnknownTemplateError(f"there is no template {name!r}")
+        return self._versions[name]
+
+
+def _load(folder: Path) -> dict[int, Template]:
+    environment = ImmutableSandboxedEnvironment(
+        autoescape=True, undefined=StrictUndefined, finalize=_finalize, trim_blocks=True, lstrip_blocks=True
+    )
+    environment.filters |= {"money": format_money, "moment": _moment, "paragraphs": _paragraphs}
+    found = {}
+    for path in folder.iterdir():
+        if not (match := _FILE.fullmatch(path.name)):
+            raise ValueError(f"{path}: a template is named like v1.xml.j2")
+        found[int(match[1])] = environment.from_string(path.read_text(encoding="utf-8"))
+    return found
+
+
+def _finalize(value: Any) -> Any:
+    return _NOT_XML.sub("", value) if isinstance(value, str) else value
+
+
+def _moment(value: str, zone: str | None) -> str:
+    """A time such as "28 November 2026, 19:30 AEST", in UTC when the zone is not known."""
+    local = datetime.fromisoformat(value).astimezone(_zone(zone))
+    return f"{local.day} {local:%B %Y, %H:%M} {local.tzname()}"
+
+
+def _zone(name: str | None) -> tzinfo:
+    try:
+        return ZoneInfo(name) if name else UTC
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        return UTC
+
+
+def _paragraphs(text: str) -> list[list[str]]:
+    """Paragraphs, separated by empty lines, each as its lines."""
+    return [part.splitlines() for part in re.split(r"\n\s*\n", text.replace("\r\n", "\n").strip()) if part.strip()]

@@ -1,0 +1,1 @@
+"""Delivery: sending over SMTP, never again by itself once a message may have been handed over."""

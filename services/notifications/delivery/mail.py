@@ -1,0 +1,109 @@
+"""A message as the bytes that SMTP carries."""
+
+from binascii import b2a_qp
+from dataclasses import dataclass
+from datetime import datetime
+from email.headerregistry import Address
+from email.message import EmailMessage
+from email.policy import SMTP
+from email.utils import format_datetime
+from uuid import UUID
+
+
+class UnsendableError(ValueError):
+    """The message cannot be written as mail, now or ever; `code` is an enhanced status code (RFC 3463)."""
+
+    def __init__(self, code: str, detail: str) -> None:
+        super().__init__(detail)
+        self.code = code
+
+
+@dataclass(frozen=True, slots=True)
+class Letter:
+    """What a mail is made of."""
+
+    message_id: UUID
+    customer_id: str
+    created_at: datetime
+    recipient_name: str
+    recipient_address: str
+    subject: str
+    text: str
+    html: str
+
+
+@dataclass(frozen=True, slots=True)
+class Envelope:
+    """A mail ready for SMTP: lines end in CR LF, all is ASCII."""
+
+    sender: str
+    recipient: str
+    content: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Sender:
+    """In whose name mail is sent."""
+
+    name: str
+    address: str
+
+
+def compose(letter: Letter, sender: Sender) -> Envelope:
+    """The mail, byte for byte the same whenever it is made, so that receivers know a copy by its Message-ID.
+
+    Raises:
+        UnsendableError: the recipient's address cannot stand in a mail.
+    """
+    recipient = ascii_address(letter.recipient_address)
+    named = EmailMessage(policy=SMTP)
+    named["From"] = Address(sender.name, addr_spec=sender.address)
+    named["To"] = _named(letter.recipient_name, recipient)
+    named["Subject"] = letter.subject
+    boundary = f"=_{letter.message_id.hex}"
+    # Only what holds names and free text needs the library, which takes longer than all the rest of sending.
+    headers = (
+        f"Date: {format_datetime(letter.created_at)}\r\n"
+        f"Message-ID: <{letter.message_id}@{sender.address.rpartition('@')[2]}>\r\n"
+        f"X-Recourse-Message-Id: {letter.message_id}\r\n"
+        f"X-Recourse-Customer-Id: {letter.customer_id}\r\n"
+        "MIME-Version: 1.0\r\n"
+        f'Content-Type: multipart/alternative; boundary="{boundary}"\r\n\r\n'
+    )
+    parts = _part(boundary, "plain", letter.text) + _part(boundary, "html", letter.html)
+    content = named.as_bytes().removesuffix(b"\r\n") + headers.encode() + parts + f"--{boundary}--\r\n".encode()
+    return Envelope(sender.address, recipient, content)
+
+
+def _part(boundary: str, subtype: str, text: str) -> bytes:
+    # Quoted-printable never has "=_", so that no text can end its part.
+    body = b2a_qp(text.replace("\r\n", "\n").encode(), istext=True).replace(b"\n", b"\r\n")
+    headers = (
+        f"--{boundary}\r\n"
+        f'Content-Type: text/{subtype}; charset="utf-8"\r\n'
+        "Content-Transfer-Encoding: quoted-printable\r\n\r\n"
+    )
+    return headers.encode() + body + b"\r\n"
+
+
+def ascii_address(address: str) -> str:
+    """The address with its domain in the form that the DNS knows.
+
+    Raises:
+        UnsendableError: 5.6.7 for a local part beyond ASCII, 5.1.3 for what is no address.
+    """
+    local, _, domain = address.rpartition("@")
+    if not local.isascii():
+        raise UnsendableError("5.6.7", "The part before the @ is not ASCII.")
+    try:
+        return f"{local}@{domain.encode('idna').decode()}"
+    except UnicodeError:
+        raise UnsendableError("5.1.2", "The domain is not valid.") from None
+
+
+def _named(name: str, address: str) -> Address:
+    try:
+        return Address(name, addr_spec=address)
+    except (ValueError, IndexError):
+        # The parser of the standard library raises IndexError for some malformed addresses.
+        raise UnsendableError("5.1.3", "The address is not valid.") from None

@@ -1,0 +1,1 @@
+"""Recipients: customers as notifications knows them, from what accounts publishes."""
