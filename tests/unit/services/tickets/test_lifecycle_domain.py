@@ -1,0 +1,177 @@
+"""The status table: total, and equal to a plain model of what money and agents do to a ticket."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from itertools import product
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from services.tickets.cancellations.api import REFUSALS
+from services.tickets.lifecycle.domain import (
+    TRANSITIONS,
+    Change,
+    Changes,
+    Fact,
+    Ignored,
+    Refused,
+    State,
+    Status,
+    Ticket,
+    TicketEvent,
+    states_shown_as,
+)
+from services.tickets.orders.domain import BoughtTicket, Order, Outcome
+
+NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
+EVENTS = st.lists(st.sampled_from(TicketEvent), max_size=12)
+
+
+def ticket(ticket_id: str = "t1", state: State = State.PURCHASED) -> Ticket:
+    order = Order("o1", "c1", NOON, Outcome.COMPLETED, None, "chk", None, None, None, "txn", "card", 1000, "AUD")
+    bought = BoughtTicket(ticket_id, 0, "Lotto", 1, NOON, NOON, "book", "a book", 1000, None)
+    return Ticket(order, bought, state, version=1, limbo=None, customer_name=None, customer_revision=0)
+
+
+def fact(event: TicketEvent, minute: int = 0) -> Fact:
+    return Fact(event, NOON + timedelta(minutes=minute), f"cause-{minute}", "tests", code=str(event), reason="because")
+
+
+@dataclass
+class Model:
+    """A ticket told as two stories: its payment, which an agent's request ends, and its reversal."""
+
+    payment: str = "open"
+    reversal: str = "none"
+
+    def happens(self, event: TicketEvent) -> None:
+        if event is TicketEvent.CANCELLATION_REQUESTED:
+            if self.reversal == "none" and self.payment in {"open", "confirmed"}:
+                self.reversal = "requested"
+        elif event in {TicketEvent.REVERSAL_CREDITED, TicketEvent.REVERSAL_REFUSED}:
+            self._reverse(credited=event is TicketEvent.REVERSAL_CREDITED)
+        elif self.reversal == "none":
+            self._pay(event.removeprefix("payment_"))
+
+    def _reverse(self, *, credited: bool) -> None:
+        if credited and self.reversal in {"requested", "refused"}:
+            self.reversal = "credited"
+        elif not credited and self.reversal == "requested":
+            self.reversal = "refused"
+
+    def _pay(self, result: str) -> None:
+        strength = ["open", "overdue", "refused", "confirmed"]
+        self.payment = max(self.payment, result, key=strength.index)
+
+    @property
+    def status(self) -> Status:
+        if self.reversal != "none":
+            reversals = {"requested": Status.CANCELLING, "credited": Status.CANCELLED, "refused": Status.LIMBO}
+            return reversals[self.reversal]
+        return {"open": Status.PURCHASED, "confirmed": Status.PAID}.get(self.payment, Status.LIMBO)
+
+
+def test_the_table_is_total() -> None:
+    assert {(state, event) for state in TRANSITIONS for event in TRANSITIONS[state]} == set(product(State, TicketEvent))
+
+
+def test_every_state_can_be_reached_and_none_but_cancelled_is_an_end() -> None:
+    reached = {State.PURCHASED}
+    for _ in State:
+        reached |= {to for state in reached for to in TRANSITIONS[state].values() if isinstance(to, State)}
+    assert reached == set(State)
+    ends = {state for state in State if not any(isinstance(to, State) for to in TRANSITIONS[state].values())}
+    assert ends == {State.CANCELLED}
+
+
+def test_only_an_agents_request_is_refused_and_each_refusal_has_a_problem() -> None:
+    for state, event in product(State, TicketEvent):
+        if event is not TicketEvent.CANCELLATION_REQUESTED:
+            assert not isinstance(TRANSITIONS[state][event], Refused)
+        else:
+            assert not isinstance(TRANSITIONS[state][event], Ignored)
+    assert {code: problem.code for code, problem in REFUSALS.items()} == {code: code.value for code in Refused}
+
+
+@pytest.mark.parametrize(
+    ("state", "event", "expected"),
+    [
+        (State.PURCHASED, TicketEvent.PAYMENT_CONFIRMED, State.PAID),
+        (State.PURCHASED, TicketEvent.PAYMENT_REFUSED, State.LIMBO_PAYMENT_REFUSED),
+        (State.PURCHASED, TicketEvent.PAYMENT_OVERDUE, State.LIMBO_PAYMENT_OVERDUE),
+        (State.PURCHASED, TicketEvent.CANCELLATION_REQUESTED, State.CANCELLING),
+        (State.PAID, TicketEvent.CANCELLATION_REQUESTED, State.CANCELLING),
+        (State.PAID, TicketEvent.PAYMENT_OVERDUE, Ignored.PAYMENT_KNOWN),
+        (State.CANCELLING, TicketEvent.REVERSAL_CREDITED, State.CANCELLED),
+        (State.CANCELLING, TicketEvent.REVERSAL_REFUSED, State.LIMBO_REVERSAL_REFUSED),
+        (State.CANCELLING, TicketEvent.CANCELLATION_REQUESTED, Refused.ALREADY_CANCELLING),
+        (State.CANCELLED, TicketEvent.CANCELLATION_REQUESTED, Refused.ALREADY_CANCELLED),
+        (State.LIMBO_PAYMENT_OVERDUE, TicketEvent.PAYMENT_CONFIRMED, State.PAID),
+        # The repetition of an old confirmation must not bring a ticket back whose reversal was refused.
+        (State.LIMBO_REVERSAL_REFUSED, TicketEvent.PAYMENT_CONFIRMED, Ignored.CANCELLATION_DECIDES),
+        (State.LIMBO_REVERSAL_REFUSED, TicketEvent.REVERSAL_CREDITED, State.CANCELLED),
+        (State.LIMBO_PAYMENT_REFUSED, TicketEvent.CANCELLATION_REQUESTED, Refused.IN_LIMBO),
+    ],
+)
+def test_transitions(state: State, event: TicketEvent, expected: object) -> None:
+    assert TRANSITIONS[state][event] is expected
+
+
+@given(EVENTS)
+def test_statuses_follow_the_model(events: list[TicketEvent]) -> None:
+    changes, model = Changes([ticket()]), Model()
+    for minute, event in enumerate(events):
+        changes.apply("t1", fact(event, minute))
+        model.happens(event)
+        now = changes.ticket("t1")
+        assert now is not None
+        assert now.status is model.status
+
+
+@given(EVENTS, st.data())
+def test_repetitions_change_nothing(events: list[TicketEvent], data: st.DataObject) -> None:
+    """A result that comes again at any later time has no further effect, as long as it came in its place before."""
+    happened = [event for event in _effective(events) if event is not TicketEvent.CANCELLATION_REQUESTED]
+    changes = Changes([ticket()])
+    for event in _effective(events):
+        changes.apply("t1", fact(event))
+    before = changes.ticket("t1")
+    if happened:
+        changes.apply("t1", fact(data.draw(st.sampled_from(happened))))
+    assert changes.ticket("t1") == before
+
+
+@given(EVENTS)
+def test_changes_number_themselves_and_say_why_in_limbo(events: list[TicketEvent]) -> None:
+    changes = Changes([ticket()])
+    for minute, event in enumerate(events):
+        changes.apply("t1", fact(event, minute))
+    assert [change.ticket.version for change in changes.made] == list(range(2, len(changes.made) + 2))
+    for change in changes.made:
+        assert (change.ticket.limbo is not None) == (change.ticket.status is Status.LIMBO)
+        if change.ticket.limbo is not None:
+            assert change.ticket.limbo.since == change.fact.at
+
+
+def test_a_fact_applies_to_each_ticket_for_itself() -> None:
+    changes = Changes([ticket("t1"), ticket("t2", State.PAID), ticket("t3", State.CANCELLING)])
+    made = changes.apply_to_all(["t1", "t2", "t3"], fact(TicketEvent.PAYMENT_CONFIRMED))
+    assert [change.ticket.ticket_id for change in made] == ["t1"]
+    assert changes.made == made
+
+
+def test_limbo_without_a_reason_is_a_fault() -> None:
+    with pytest.raises(ValueError, match="payment_overdue"):
+        Changes([ticket()]).apply("t1", Fact(TicketEvent.PAYMENT_OVERDUE, NOON, "cause", "tests"))
+
+
+def test_each_state_is_shown_as_one_status() -> None:
+    shown = [state for status in Status for state in states_shown_as(status)]
+    assert sorted(shown) == sorted(State)
+
+
+def _effective(events: list[TicketEvent]) -> list[TicketEvent]:
+    """The events that do something, in their order."""
+    changes = Changes([ticket()])
+    return [event for event in events if isinstance(changes.apply("t1", fact(event)), Change)]
