@@ -6,6 +6,7 @@ RECOURSE_TEST_STACK=<state folder> keeps the pair running between sessions: star
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import os
 import re
@@ -21,6 +22,7 @@ import psutil
 
 from deploy.local import postgres
 from deploy.local.config import StackConfig, default_state_dir, ephemeral_config
+from deploy.local.errors import StackError
 from deploy.local.stack import Stack
 
 Prepare = Callable[[str], Awaitable[None]]
@@ -156,9 +158,11 @@ def _kept_stack(state_dir: Path) -> Stack:
 
 def _remove_abandoned(base: Path) -> None:
     for state_dir in base.glob("test-*"):
-        saved = StackConfig.load(state_dir)
-        if saved is not None and not _owner_lives(state_dir):
-            Stack(saved).clean()
+        if _owner_lives(state_dir):
+            continue
+        # Another session may be removing the same one right now.
+        with contextlib.suppress(StackError):
+            Stack(StackConfig.load(state_dir) or ephemeral_config(state_dir)).clean()
 
 
 def _owner_lives(state_dir: Path) -> bool:
