@@ -121,7 +121,7 @@ class Observer:
 
     def _correspondence(self) -> None:
         for mail in reversed(self.view.correspondence):
-            text = f"“{mail['subject']}” to {mail['recipient']}: "
+            text = f"“{mail['subject']}” to {mail['recipient_address']}: "
             self._changed("notifications", str(mail["id"]), mail["status"], text)
 
     def _changed(self, service: str, identity: str, now: str, prefix: str = "") -> None:

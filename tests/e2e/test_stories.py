@@ -37,7 +37,7 @@ async def test_a_purchase_is_recorded_booked_paid_awarded_and_confirmed(platform
     ]
     assert sorted(entry["points"] for entry in view.points) == [5, 10, 10]
     assert view.points_balance() == 25
-    assert [(mail["template"], mail["recipient"]) for mail in view.correspondence] == [
+    assert [(mail["template"], mail["recipient_address"]) for mail in view.correspondence] == [
         ("order_confirmation", bought.purchase.customer.email)
     ]
     assert {ticket["created_from_autoplay"] for ticket in view.tickets} == {True, False}
