@@ -97,7 +97,7 @@ def renamed(customer: str, first_name: str, version: int) -> CustomerChanged:
 
 async def states(partition: Partition) -> dict[str, str]:
     """The state of each ticket on record."""
-    return dict(await partition.fetch("select ticket_id, state from tickets order by ticket_id"))  # type: ignore[arg-type]
+    return dict(await partition.fetch("select ticket_id, state from tickets order by ticket_id"))
 
 
 async def timeline(partition: Partition, ticket_id: str) -> list[tuple[Any, ...]]:

@@ -82,10 +82,7 @@ class _Request:
 class _Accepted:
     request: _Request
     cancellation: Cancellation
-    change: Change
-
-
-_Answer = RenderedReply[TicketDetail]
+    reply: RenderedReply[TicketDetail]
 
 
 class CancellationsApi:
@@ -94,7 +91,7 @@ class CancellationsApi:
     def __init__(self, database: Database, unit_of_work: UnitOfWork) -> None:
         self._database = database
         self._unit_of_work = unit_of_work
-        self._group: GroupCommit[_Request, _Answer] = GroupCommit(self._commit)
+        self._group: GroupCommit[_Request, RenderedReply[TicketDetail]] = GroupCommit(self._commit)
 
     @operation(
         "POST",
@@ -132,33 +129,30 @@ class CancellationsApi:
             raise CANCELLATION_NOT_FOUND(f"The ticket {path.ticket_id} has no cancellation.")
         return CancellationView.model_validate(found)
 
-    async def _commit(self, requests: Sequence[_Request]) -> Sequence[_Answer | Exception]:
+    async def _commit(self, requests: Sequence[_Request]) -> Sequence[RenderedReply[TicketDetail] | Exception]:
         """Answer each request; those that are accepted take effect in one transaction."""
+        ticket_ids = [each.ticket_id for each in requests]
+        keys = [each.context.idempotent_request for each in requests]
         async with self._unit_of_work.begin() as transaction:
-            earlier = await claim(transaction.connection, [each.context.idempotent_request for each in requests])
+            connection = transaction.connection
+            await lock(connection, await store.customers_of_tickets(connection, ticket_ids))
+            # Not before the lock: whoever held it may have been answering the same key in another process.
+            earlier = await claim(connection, keys)
             fresh = [each for each, answer in zip(requests, earlier, strict=True) if answer is None]
-            decided = iter(await _decide(transaction.connection, fresh))
+            decided = iter(await _decide(connection, fresh))
             decisions = [next(decided) if answer is None else answer for answer in earlier]
             await _accept(transaction, [each for each in decisions if isinstance(each, _Accepted)])
-            answers = [_rendered(each) if isinstance(each, _Accepted) else each for each in decisions]
-            await record(
-                transaction.connection,
-                [
-                    Outcome(decision.request.context.idempotent_request, answer)
-                    for decision, answer in zip(decisions, answers, strict=True)
-                    if isinstance(decision, _Accepted) and not isinstance(answer, Problem)
-                ],
-            )
-        return answers
+        return [each.reply if isinstance(each, _Accepted) else each for each in decisions]
 
 
 async def _decide(connection: Connection, requests: Sequence[_Request]) -> list[_Accepted | Problem]:
-    """What becomes of each request, in order of arrival: of several for one ticket the first wins."""
+    """What becomes of each request, in order of arrival: of several for one ticket the first wins.
+
+    Their customers are locked.
+    """
     if not requests:
         return []
-    ticket_ids = [each.ticket_id for each in requests]
-    await lock(connection, await store.customers_of_tickets(connection, ticket_ids))
-    changes = Changes(await tickets_by_id(connection, ticket_ids))
+    changes = Changes(await tickets_by_id(connection, [each.ticket_id for each in requests]))
     decisions = [_decide_one(changes, each) for each in requests]
     await save_changes(connection, changes.made)
     return decisions
@@ -188,16 +182,15 @@ def _decide_one(changes: Changes, request: _Request) -> _Accepted | Problem:
     )
     result = changes.apply(ticket.ticket_id, fact)
     if isinstance(result, Change):
-        return _Accepted(request, cancellation, result)
+        return _Accepted(request, cancellation, request.context.render(detail_of(result.ticket)))
     return REFUSALS[Refused(result)](f"The status of ticket {ticket.ticket_id} is {ticket.status}.")
 
 
 async def _accept(transaction: Transaction, accepted: Sequence[_Accepted]) -> None:
     await store.insert_cancellations(transaction.connection, [each.cancellation for each in accepted])
+    await record(
+        transaction.connection, [Outcome(each.request.context.idempotent_request, each.reply) for each in accepted]
+    )
     for each in accepted:
         with bind_trace(each.request.trace):
             transaction.publish(cancellation_requested(each.cancellation))
-
-
-def _rendered(accepted: _Accepted) -> _Answer:
-    return accepted.request.context.render(detail_of(accepted.change.ticket))
