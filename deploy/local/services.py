@@ -19,44 +19,98 @@ from deploy.local.readiness import http_ok
 
 _ROOT = Path(__file__).resolve().parents[2]
 _REPLICATION_AT_MOST = 3
+_LINES_SHOWN = 20
 
 
-def specs(config: StackConfig, credentials: Credentials, admin_url: str) -> list[ProcessSpec]:
-    """How to run the mail server and every service replica."""
-    mail = [_mail_spec(config)] if config.mail else []
-    return [
-        *mail,
-        *(_service_spec(config, credentials, admin_url, name, service) for name, service in config.service_names),
-    ]
+class Services:
+    """What runs on top of PostgreSQL (reached as superuser at `admin_url`) and Kafka."""
 
+    def __init__(self, config: StackConfig, credentials: Credentials, admin_url: str) -> None:
+        self._config = config
+        self._credentials = credentials
+        self._admin_url = admin_url
 
-def database_url(config: StackConfig, credentials: Credentials, admin_url: str, service: str) -> str:
-    """Where `service` connects, as its own role."""
-    role = f"{config.database_prefix}{service}"
-    return postgres.url_for(admin_url, role=role, database=role, password=credentials.password(service))
+    def specs(self) -> list[ProcessSpec]:
+        """How to run the mail server and every service replica."""
+        mail = [self._mail_spec()] if self._config.mail else []
+        return [*mail, *(self._service_spec(name, service) for name, service in self._config.service_names)]
 
+    def database_url(self, service: str) -> str:
+        """Where `service` connects, as its own role."""
+        role, password = self._role(service), self._credentials.password(service)
+        return postgres.url_for(self._admin_url, role=role, database=role, password=password)
 
-def prepare_database(config: StackConfig, credentials: Credentials, admin_url: str, service: str) -> None:
-    """Create the role and the database of `service` and bring its schema up to date."""
-    role = f"{config.database_prefix}{service}"
-    postgres.create_role_and_database(admin_url, role=role, database=role, password=credentials.password(service))
-    _run_job(
-        f"services.{service}",
-        "migrate",
-        environment=_service_environment(config, credentials, admin_url, service, service),
-        failure=f"The database of {service} could not be brought up to date",
-    )
+    def prepare_database(self, service: str) -> None:
+        """Create the role and the database of `service` and bring its schema up to date."""
+        role, password = self._role(service), self._credentials.password(service)
+        postgres.create_role_and_database(self._admin_url, role=role, database=role, password=password)
+        _run_job(
+            f"services.{service}",
+            "migrate",
+            environment=self._service_environment(service, service),
+            failure=f"The database of {service} could not be brought up to date",
+        )
 
+    def create_topics(self) -> None:
+        """Create the topics that are missing, with dead-letter topics beside them."""
+        copies = str(min(self._config.kafka_nodes, _REPLICATION_AT_MOST))
+        own = {} if self._config.kafka_bootstrap_servers else {"RECOURSE_TOPIC_REPLICATION": copies}
+        _run_job(
+            "shared.messaging.admin",
+            environment={**own, **self._common_environment()},
+            failure="Kafka's topics could not be created",
+        )
 
-def create_topics(config: StackConfig) -> None:
-    """Create the topics that are missing, with dead-letter topics beside them."""
-    copies = str(min(config.kafka_nodes, _REPLICATION_AT_MOST))
-    own = {} if config.kafka_bootstrap_servers else {"RECOURSE_TOPIC_REPLICATION": copies}
-    _run_job(
-        "shared.messaging.admin",
-        environment={**own, **_common_environment(config)},
-        failure="Kafka's topics could not be created",
-    )
+    def _role(self, service: str) -> str:
+        return f"{self._config.database_prefix}{service}"
+
+    def _service_spec(self, name: str, service: str) -> ProcessSpec:
+        port = self._config.ports[name]
+        return ProcessSpec(
+            name=name,
+            command=lambda: [sys.executable, "-m", f"services.{service}"],
+            port=port,
+            is_ready=partial(http_ok, f"http://{HOST}:{port}/health/ready"),
+            environment=self._service_environment(name, service),
+        )
+
+    def _mail_spec(self) -> ProcessSpec:
+        port = self._config.ports[MAIL]
+        return ProcessSpec(
+            name=MAIL,
+            command=lambda: [sys.executable, "-m", "deploy.local.mailserver"],
+            port=port,
+            is_ready=partial(http_ok, f"http://{HOST}:{port}/health/ready"),
+            environment={
+                **self._common_environment(),
+                "RECOURSE_MAIL_PAGE_PORT": str(port),
+                "RECOURSE_MAIL_DIR": str(self._config.state_dir / "mail"),
+                **self._config.service_environment,
+            },
+        )
+
+    def _service_environment(self, name: str, service: str) -> dict[str, str]:
+        return {
+            **self._common_environment(),
+            "RECOURSE_DATABASE_URL": self.database_url(service),
+            "RECOURSE_HTTP_HOST": HOST,
+            "RECOURSE_HTTP_PORT": str(self._config.ports[name]),
+            "RECOURSE_AUTH_JWKS_URL": signing.jwks_path(self._config.state_dir).resolve().as_uri(),
+            "RECOURSE_AUTH_ISSUER": signing.ISSUER,
+            "RECOURSE_AUTH_AUDIENCE": signing.AUDIENCE,
+            "RECOURSE_SMTP_HOST": HOST,
+            **self._config.service_environment,
+        }
+
+    def _common_environment(self) -> dict[str, str]:
+        return {
+            "PYTHONPATH": str(_ROOT),
+            "PYTHONUNBUFFERED": "1",
+            "RECOURSE_LOG_FORMAT": os.environ.get("RECOURSE_LOG_FORMAT", "text"),
+            "RECOURSE_KAFKA_BOOTSTRAP_SERVERS": self._config.bootstrap_servers,
+            "RECOURSE_TOPIC_PREFIX": self._config.topic_prefix,
+            "RECOURSE_SMTP_PORT": str(self._config.ports["smtp"]),
+        }
 
 
 def _run_job(module: str, *arguments: str, environment: Mapping[str, str], failure: str) -> None:
@@ -69,62 +123,5 @@ def _run_job(module: str, *arguments: str, environment: Mapping[str, str], failu
         check=False,
     )
     if result.returncode != 0:
-        lines = "\n".join((result.stdout + result.stderr).splitlines()[-20:])
+        lines = "\n".join((result.stdout + result.stderr).splitlines()[-_LINES_SHOWN:])
         raise StackError(f"{lines}\n{failure}: see the lines above.")
-
-
-def _service_spec(
-    config: StackConfig, credentials: Credentials, admin_url: str, name: str, service: str
-) -> ProcessSpec:
-    port = config.ports[name]
-    return ProcessSpec(
-        name=name,
-        command=lambda: [sys.executable, "-m", f"services.{service}"],
-        port=port,
-        is_ready=partial(http_ok, f"http://{HOST}:{port}/health/ready"),
-        environment=_service_environment(config, credentials, admin_url, name, service),
-    )
-
-
-def _mail_spec(config: StackConfig) -> ProcessSpec:
-    port = config.ports[MAIL]
-    return ProcessSpec(
-        name=MAIL,
-        command=lambda: [sys.executable, "-m", "deploy.local.mailserver"],
-        port=port,
-        is_ready=partial(http_ok, f"http://{HOST}:{port}/health/ready"),
-        environment={
-            **_common_environment(config),
-            "RECOURSE_SMTP_PORT": str(config.ports["smtp"]),
-            "RECOURSE_MAIL_PAGE_PORT": str(port),
-            "RECOURSE_MAIL_DIR": str(config.state_dir / "mail"),
-            **config.service_environment,
-        },
-    )
-
-
-def _service_environment(
-    config: StackConfig, credentials: Credentials, admin_url: str, name: str, service: str
-) -> dict[str, str]:
-    return {
-        **_common_environment(config),
-        "RECOURSE_DATABASE_URL": database_url(config, credentials, admin_url, service),
-        "RECOURSE_HTTP_HOST": HOST,
-        "RECOURSE_HTTP_PORT": str(config.ports[name]),
-        "RECOURSE_AUTH_JWKS_URL": signing.jwks_path(config.state_dir).resolve().as_uri(),
-        "RECOURSE_AUTH_ISSUER": signing.ISSUER,
-        "RECOURSE_AUTH_AUDIENCE": signing.AUDIENCE,
-        "RECOURSE_SMTP_HOST": HOST,
-        "RECOURSE_SMTP_PORT": str(config.ports["smtp"]),
-        **config.service_environment,
-    }
-
-
-def _common_environment(config: StackConfig) -> dict[str, str]:
-    return {
-        "PYTHONPATH": str(_ROOT),
-        "PYTHONUNBUFFERED": "1",
-        "RECOURSE_LOG_FORMAT": os.environ.get("RECOURSE_LOG_FORMAT", "text"),
-        "RECOURSE_KAFKA_BOOTSTRAP_SERVERS": config.bootstrap_servers,
-        "RECOURSE_TOPIC_PREFIX": config.topic_prefix,
-    }

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from deploy.local import machine, owner, ports, services
+from deploy.local import machine, owner, ports
 from deploy.local.config import POSTGRES, StackConfig
 from deploy.local.credentials import Credentials
 from deploy.local.errors import StackError
@@ -17,6 +17,7 @@ from deploy.local.kafka import KafkaCluster
 from deploy.local.postgres import Postgres
 from deploy.local.process import ManagedProcess, ProcessSpec
 from deploy.local.progress import Progress, SilentProgress
+from deploy.local.services import Services
 from deploy.local.signing import ensure_signing_key, local_token
 
 
@@ -43,12 +44,10 @@ class Stack:
         self._progress = progress or SilentProgress()
         self._postgres = self._make_postgres()
         self._kafka = self._make_kafka()
+        self._services = Services(config, self.credentials, self.admin_url)
         self.processes = {
             spec.name: ManagedProcess(spec, config.state_dir)
-            for spec in (
-                *self._infrastructure_specs(),
-                *services.specs(self.config, self.credentials, self.admin_url),
-            )
+            for spec in (*self._infrastructure_specs(), *self._services.specs())
         }
 
     @classmethod
@@ -73,7 +72,7 @@ class Stack:
 
     def database_url(self, service: str) -> str:
         """Where `service` connects, as its own role."""
-        return services.database_url(self.config, self.credentials, self.admin_url, service)
+        return self._services.database_url(service)
 
     def service_url(self, name: str) -> str:
         """The base URL of a service replica (`tickets`, `tickets-2`) or of the mail page (`mail`)."""
@@ -169,14 +168,14 @@ class Stack:
     def _bring_up_databases(self) -> None:
         self._start_postgres()
         with self._progress.task("Preparing the databases"):
-            prepare = partial(services.prepare_database, self.config, self.credentials, self.admin_url)
+            prepare = self._services.prepare_database
             self._in_parallel(*(partial(prepare, service) for service in self.config.services))
 
     def _bring_up_kafka(self) -> None:
         self._start_kafka()
         if self.config.services or self.config.mail:
             with self._progress.task("Creating the topics"):
-                services.create_topics(self.config)
+                self._services.create_topics()
 
     def _start_postgres(self) -> None:
         if self._postgres is None:
