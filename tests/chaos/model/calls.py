@@ -1,0 +1,49 @@
+"""Rules that every call keeps, whatever it asks: one key, one effect, one answer; nothing for what never was."""
+
+from tests.chaos.model.facts import Call, Customer, Facts, Findings
+
+REFUSALS = {
+    "cancel": {
+        (409, "ticket_already_cancelling"), (409, "ticket_already_cancelled"), (409, "ticket_in_limbo"),
+        (404, "ticket_not_found"),
+    },
+    "withdraw": {(422, "insufficient_balance"), (404, "customer_not_found")},
+}  # fmt: skip
+
+
+def check_calls(facts: Facts, findings: Findings) -> None:
+    """All calls of all customers, and those about strangers."""
+    for customer in facts.customers.values():
+        for call in (*customer.cancellations, *customer.withdrawals):
+            _check_answers(call, findings)
+            _check_not_found(customer, call, findings)
+    for call in facts.strays:
+        for attempt in call.attempts:
+            answered_404 = attempt.unknown or attempt.status == 404
+            findings.expect(answered_404, _name(call), f"was answered {attempt.status} about what never was")
+
+
+def _check_answers(call: Call, findings: Findings) -> None:
+    accepted = [attempt for attempt in call.attempts if attempt.accepted]
+    bodies = {repr(attempt.body) for attempt in accepted} | {str(attempt.status) for attempt in accepted}
+    findings.expect(len(bodies) <= 2, _name(call), "was accepted with different answers")
+    for attempt in call.attempts:
+        if not attempt.accepted and not attempt.unknown:
+            known = (attempt.status, attempt.code) in REFUSALS[call.operation]
+            findings.expect(known, _name(call), f"was answered {attempt.status} {attempt.code}")
+            earlier = any(each.ended < attempt.started for each in accepted)
+            findings.expect(not earlier, _name(call), f"was refused ({attempt.code}) after it had been accepted")
+
+
+def _check_not_found(customer: Customer, call: Call, findings: Findings) -> None:
+    """What one answer knew, a later one may not have forgotten."""
+    others = customer.cancellations if call.operation == "cancel" else customer.withdrawals
+    same = [other for other in others if other.ticket == call.ticket]
+    known = [each.ended for other in same for each in other.attempts if not each.unknown and each.status != 404]
+    for attempt in call.attempts:
+        forgotten = attempt.status == 404 and any(moment < attempt.started for moment in known)
+        findings.expect(not forgotten, _name(call), "was answered 404 about what was known before")
+
+
+def _name(call: Call) -> str:
+    return f"call {call.operation} {call.key} of {call.ticket or call.customer}"

@@ -1,0 +1,182 @@
+"""What outsiders know: purchases as published, calls as answered."""
+
+from collections import defaultdict
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+Json = dict[str, Any]
+
+
+class Findings:
+    """Collects differences: where, and what is wrong there."""
+
+    def __init__(self) -> None:
+        self.differences: list[Json] = []
+
+    def expect(self, holds: object, where: str, what: str) -> None:
+        """A difference unless `holds`."""
+        if not holds:
+            self.wrong(where, what)
+
+    def wrong(self, where: str, what: str) -> None:
+        """A difference."""
+        self.differences.append({"where": where, "what": what})
+
+    def equal(self, found: object, wanted: object, where: str, name: str) -> None:
+        """A difference unless both are the same."""
+        self.expect(found == wanted, where, f"{name} is {found!r} and should be {wanted!r}")
+
+
+def instant(text: str) -> datetime:
+    """A time as JSON carries it."""
+    return datetime.fromisoformat(text)
+
+
+@dataclass(frozen=True)
+class Purchase:
+    """The first publication of a purchase; later ones under any event id mean nothing new."""
+
+    event_id: str
+    failed: bool
+    data: Json
+
+    @property
+    def id(self) -> str:
+        return str(self.data["purchase_id"])
+
+    @property
+    def from_balance(self) -> bool:
+        return bool(self.data["payment"]["method"] == "balance")
+
+    @property
+    def amount(self) -> int:
+        return int(self.data["payment"]["amount"])
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """One HTTP request. `status` is None when no answer came; `started` and `ended` are on one clock, in seconds."""
+
+    started: float
+    ended: float
+    status: int | None
+    body: Any
+
+    @property
+    def accepted(self) -> bool:
+        return self.status is not None and 200 <= self.status < 300
+
+    @property
+    def unknown(self) -> bool:
+        """Whether it may have had an effect all the same, or says nothing about it."""
+        return self.status is None or self.status >= 500 or self.code == "request_in_progress"
+
+    @property
+    def code(self) -> str | None:
+        return self.body.get("code") if isinstance(self.body, dict) and not self.accepted else None
+
+
+@dataclass
+class Call:
+    """All requests under one Idempotency-Key: together they have one effect at most.
+
+    `text` is the reason of a cancellation or the description of a withdrawal; no two calls have the same.
+    """
+
+    operation: str
+    key: str
+    customer: str
+    ticket: str | None
+    amount: int
+    text: str
+    attempts: list[Attempt] = field(default_factory=list)
+
+    @property
+    def accepted(self) -> Attempt | None:
+        """An answer that confirms the effect."""
+        return next((attempt for attempt in self.attempts if attempt.accepted), None)
+
+    @property
+    def open(self) -> bool:
+        """Whether nobody knows if it happened."""
+        return self.accepted is None and any(attempt.unknown for attempt in self.attempts)
+
+
+@dataclass
+class Customer:
+    """What outsiders know of one customer. `purchases` are in the order of publication."""
+
+    id: str
+    purchases: list[Purchase] = field(default_factory=list)
+    cancellations: list[Call] = field(default_factory=list)
+    withdrawals: list[Call] = field(default_factory=list)
+
+    @property
+    def details(self) -> Json:
+        """The customer as the purchases name it: always the same."""
+        return dict(self.purchases[0].data["customer"])
+
+    @property
+    def completed(self) -> list[Purchase]:
+        return [purchase for purchase in self.purchases if not purchase.failed]
+
+    @property
+    def failed(self) -> list[Purchase]:
+        return [purchase for purchase in self.purchases if purchase.failed]
+
+
+@dataclass
+class Facts:
+    """Everything, by customer; `strays` are calls about customers and tickets that never were."""
+
+    customers: dict[str, Customer]
+    strays: list[Call]
+
+
+def read_facts(document: Json) -> Facts:
+    """Bring the records of the topic and the calls into order."""
+    customers: dict[str, Customer] = {}
+    seen: set[str] = set()
+    owner: dict[str, str] = {}
+    for record in sorted(document["purchases"], key=lambda record: (record["partition"], record["offset"])):
+        data = record["data"]
+        if data["purchase_id"] in seen:
+            continue
+        seen.add(data["purchase_id"])
+        customer = customers.setdefault(data["customer"]["id"], Customer(data["customer"]["id"]))
+        failed = ".failed." in record["type"]
+        customer.purchases.append(Purchase(record["event_id"], failed, data))
+        owner.update({ticket["id"]: customer.id for ticket in data["tickets"] if not failed})
+    strays = []
+    for call in _calls(document["calls"]):
+        name = owner.get(call.ticket, "") if call.ticket is not None else call.customer
+        if name not in customers:
+            strays.append(call)
+        elif call.operation == "cancel":
+            customers[name].cancellations.append(call)
+        else:
+            customers[name].withdrawals.append(call)
+    return Facts(customers, strays)
+
+
+def _calls(attempts: list[Json]) -> list[Call]:
+    calls: dict[tuple[str, str], Call] = {}
+    found: dict[tuple[str, str], list[Attempt]] = defaultdict(list)
+    for each in attempts:
+        identity = (each["operation"], each["key"])
+        calls.setdefault(
+            identity,
+            Call(
+                operation=each["operation"],
+                key=each["key"],
+                customer=each["customer"],
+                ticket=each["ticket"],
+                amount=each["amount"],
+                text=each["text"],
+            ),
+        )
+        found[identity].append(Attempt(each["started"], each["ended"], each["status"], each["body"]))
+    for identity, call in calls.items():
+        call.attempts = sorted(found[identity], key=lambda attempt: attempt.started)
+    return list(calls.values())
