@@ -1,0 +1,77 @@
+"""`python -m bench [--only id,id] [--rounds 3] [--scale 1]`."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import os
+import platform
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import psutil
+from rich.console import Console
+from rich.table import Table
+
+from bench.environment import Bench, running_stack
+from bench.figures import Line
+from bench.registry import UnknownLineError, chosen
+
+RESULTS = Path(__file__).with_name("results.json")
+
+
+def main() -> int:
+    """Measure the chosen lines, print the table and write `results.json`. 1 when a target is missed."""
+    options = _options()
+    try:
+        lines = chosen(options.only)
+    except UnknownLineError as error:
+        sys.stderr.write(f"{error}\n")
+        return 2
+    with running_stack() as stack:
+        results = asyncio.run(_measure(lines, Bench(stack, options.rounds, options.scale)))
+    options.output.write_text(json.dumps(results, indent=2, ensure_ascii=False) + "\n")
+    _show(results)
+    return 0 if all(result["holds"] for result in results) else 1
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m bench", description="Measure what the speed claims rest on.")
+    parser.add_argument("--only", help="ids of lines, separated by commas")
+    parser.add_argument("--rounds", type=int, default=3, help="how often each side runs (default 3)")
+    parser.add_argument("--scale", type=float, default=1.0, help="factor on the amount of work (default 1)")
+    parser.add_argument("--output", type=Path, default=RESULTS, help="where the results go")
+    return parser.parse_args()
+
+
+async def _measure(lines: Sequence[Line], bench: Bench) -> list[dict[str, Any]]:
+    await bench.prepare()
+    results = []
+    for line in lines:
+        print(f"{line.id}: {line.what}", flush=True)
+        started = time.monotonic()
+        results.append(line.result(await line.run(bench)))
+        figure = results[-1]["figure"]
+        print(f"    {figure} {line.target.unit}, {time.monotonic() - started:.0f} s", flush=True)
+    return results
+
+
+def _show(results: Sequence[dict[str, Any]]) -> None:
+    memory = psutil.virtual_memory().total / 2**30
+    table = Table(title=f"{os.cpu_count()} CPUs, {memory:.0f} GiB, {platform.machine()}, load {os.getloadavg()[0]:.1f}")
+    for name in ("id", "what", "figure", "target", "holds"):
+        table.add_column(name, justify="right" if name == "figure" else "left")
+    for result in results:
+        verdict = "yes" if result["holds"] else "NO"
+        table.add_row(
+            result["id"], result["what"], f"{result['figure']:g} {result['unit']}", result["target"], verdict
+        )
+    Console().print(table)
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,47 @@
+"""Our side: the accounts consumer with its real handlers, without HTTP and relay, until it is stopped."""
+
+import asyncio
+
+import uvloop
+
+from bench.processes import parameters
+from services.accounts.app import SERVICE
+from services.accounts.settings import AccountsSettings
+from shared.db import Database
+from shared.messaging import Consumer, KafkaSettings, UnitOfWork
+from shared.service import Context
+from shared.telemetry import configure_logging
+from shared.web import stop_on_signals
+
+
+async def consume(*, dsn: str, bootstrap_servers: str, topic_prefix: str, group: str) -> None:
+    """Drain the topics of accounts."""
+    stop = stop_on_signals()
+    settings = AccountsSettings.model_validate(
+        {
+            "database_url": dsn, "kafka_bootstrap_servers": bootstrap_servers, "http_port": 0,
+            "auth_jwks_url": "file:///unused", "auth_issuer": "bench", "auth_audience": "bench",
+        }
+    )  # fmt: skip
+    database = await Database.connect(dsn, application="accounts", max_size=settings.database_pool_size)
+    unit_of_work = UnitOfWork(database)
+    parts = SERVICE.build(Context(settings, database, unit_of_work))
+    consumer = Consumer(
+        name=group,
+        kafka=KafkaSettings(bootstrap_servers, topic_prefix),
+        unit_of_work=unit_of_work,
+        handlers=parts.handlers,
+        lock=parts.lock,
+    )
+    try:
+        running = asyncio.create_task(consumer.run())
+        await stop.wait()
+        consumer.stop()
+        await running
+    finally:
+        await database.close()
+
+
+if __name__ == "__main__":
+    configure_logging("accounts", level="warning", log_format="text")
+    uvloop.run(consume(**parameters()))
