@@ -1,0 +1,165 @@
+"""One run: load and faults on a stack of its own, then quiet, then the comparison with the model."""
+
+import asyncio
+import json
+import random
+import subprocess
+import sys
+import time
+from collections import Counter
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+
+from deploy.local.config import SERVICES, ephemeral_config, process_name
+from deploy.local.stack import Stack
+from shared.messaging import KafkaSettings
+from tests.chaos.agents import Agents
+from tests.chaos.observe import Observer, Quiet, published_purchases
+from tests.chaos.saboteur import Damage, Saboteur
+from tests.chaos.shop import Shop, Till
+
+REPLICAS = 2
+# Short times where a person would wait for long ones, and the rest as in production.
+ENVIRONMENT = {"RECOURSE_LEASE_SECONDS": "5", "RECOURSE_MAIL_SLOW_SECONDS": "2"}
+_ROOT = Path(__file__).resolve().parents[2]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How much of what. `purchases` and `calls` are a second; `pace` stretches the pauses between faults."""
+
+    rounds: int
+    seed: int
+    purchases: float = 12.0
+    calls: float = 8.0
+    pace: float = 1.0
+    quiet_seconds: float = 120.0
+
+
+@dataclass
+class Result:
+    """What happened. `differences` must be empty and `quiet` (seconds from the last restart on) short."""
+
+    plan: Plan
+    seconds: float
+    damage: Damage
+    records: int
+    events: int
+    repeated_batches: int
+    attempts: Counter[str]
+    given_up: int
+    quiet: float | None
+    waiting_for: str
+    comparison: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def differences(self) -> list[dict[str, Any]]:
+        return list(self.comparison["differences"])
+
+    @property
+    def holds(self) -> bool:
+        """Whether nothing is wrong."""
+        return not self.differences and not self.damage.deaths and self.quiet is not None
+
+
+def chaos_stack(state_dir: Path) -> Stack:
+    """A stack of its own with two replicas of each service."""
+    return Stack(
+        ephemeral_config(state_dir, replicas=dict.fromkeys(SERVICES, REPLICAS), service_environment=ENVIRONMENT)
+    )
+
+
+class Run:
+    """Drives one stack, which runs already; `folder` takes what the model is given."""
+
+    def __init__(self, stack: Stack, plan: Plan, folder: Path) -> None:
+        self._stack = stack
+        self._plan = plan
+        self._folder = folder
+        self._kafka = KafkaSettings(stack.bootstrap_servers, stack.config.topic_prefix)
+        self._shop = Shop(random.Random(plan.seed))
+        self._till = Till(self._kafka)
+        self._token = stack.token(role="agent", subject="agent-chaos")
+        self._agents = Agents(
+            random.Random(plan.seed + 1),
+            self._shop,
+            urls={service: self._urls(service) for service in SERVICES},
+            token=self._token,
+            pause=1 / plan.calls,
+        )
+        self._saboteur = Saboteur(stack, random.Random(plan.seed + 2), pace=plan.pace)
+        self._selling = True
+
+    async def run(self) -> Result:
+        """Everything. Raises only when the run itself is broken."""
+        started = time.monotonic()
+        load = asyncio.gather(self._sell(), self._agents.run())
+        try:
+            await self._saboteur.run(self._plan.rounds)
+            quiet_from = time.monotonic()
+            self._selling = False
+            self._agents.stop()
+            await load
+        finally:
+            load.cancel()
+            await self._till.close()
+        quiet, waiting_for = await self._quiet(quiet_from)
+        comparison, records = await self._compare()
+        answers = Counter(_answer_name(attempt) for attempt in self._agents.attempts)
+        return Result(
+            self._plan, time.monotonic() - started, self._saboteur.damage, len(records),
+            len({record["event_id"] for record in records}), self._till.repeated, answers, self._agents.given_up,
+            quiet, waiting_for, comparison,
+        )  # fmt: skip
+
+    async def _sell(self) -> None:
+        interval = 0.25
+        while self._selling:
+            batch = self._shop.batch(max(1, round(self._plan.purchases * interval)))
+            await self._till.publish(batch)
+            self._shop.publish_now(batch)
+            await asyncio.sleep(interval)
+
+    async def _quiet(self, since: float) -> tuple[float | None, str]:
+        quiet = Quiet(self._stack)
+        try:
+            await quiet.wait(seconds=self._plan.quiet_seconds)
+        except TimeoutError:
+            return None, quiet.waiting_for
+        return time.monotonic() - since, ""
+
+    async def _compare(self) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+        records = await published_purchases(self._kafka)
+        facts = {"purchases": records, "calls": self._agents.attempts}
+        headers = {"Authorization": f"Bearer {self._token}"}
+        async with aiohttp.ClientSession(headers=headers) as http:
+            names = sorted({record["data"]["customer"]["id"] for record in records})
+            observed = await Observer(self._stack, http).observe(names)
+        return await asyncio.to_thread(compare_in_a_process, facts, observed, self._folder), records
+
+    def _urls(self, service: str) -> list[str]:
+        return [self._stack.service_url(process_name(service, replica)) for replica in range(1, REPLICAS + 1)]
+
+
+def compare_in_a_process(facts: dict[str, Any], observed: dict[str, Any], folder: Path) -> dict[str, Any]:
+    """Let the model compare, in a process that holds nothing of the platform."""
+    paths = {"facts": facts, "observed": observed}
+    for name, document in paths.items():
+        (folder / f"{name}.json").write_text(json.dumps(document))
+    command = [sys.executable, "-m", "tests.chaos.model", *(str(folder / f"{name}.json") for name in paths)]
+    result = subprocess.run(command, cwd=_ROOT, capture_output=True, text=True, check=False)
+    if result.returncode:
+        raise RuntimeError(f"the model failed:\n{result.stderr}")
+    found: dict[str, Any] = json.loads(result.stdout)
+    return found
+
+
+def _answer_name(attempt: dict[str, Any]) -> str:
+    status, body = attempt["status"], attempt["body"]
+    if status is None:
+        return "no answer"
+    code = body.get("code") if isinstance(body, dict) and status >= 300 else None
+    return f"{status} {code}" if code else f"{status}"
