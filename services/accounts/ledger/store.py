@@ -10,8 +10,8 @@ from shared.db import Connection
 _ENTRY_COLUMNS = """customer_id, seq, entry_id, occurred_at, recorded_at, kind, status, method, amount_in, amount_out,
     currency, balance, cause_kind, cause_id, order_id, ticket_id, actor, code, reason, description, internal_note"""
 
-# Entries, then charges, then accounts: one statement, one round trip, whatever the batch holds. Each part is looked
-# up by its key; `offset 0` keeps the planner from scanning a whole table for it.
+# Entries, charges and accounts in one statement: one round trip, whatever the batch holds. (Below, `offset 0` makes
+# a subquery a look-up by key for each row asked for, whatever the planner knows of the size of the table.)
 _SAVE = f"""
     with charges_saved as (
         insert into charges (customer_id, order_id, charged, amount, currency, reversed_amount)
@@ -64,7 +64,7 @@ async def lock_known(connection: Connection, customer_ids: Collection[str]) -> d
     rows = await connection.fetch(
         """select customer_id, currency, balance, last_seq from accounts a
            where customer_id = any($1::text[])
-             and exists (select 1 from customers c where c.customer_id = a.customer_id)
+             and exists (select 1 from customers c where c.customer_id = a.customer_id offset 0)
            order by customer_id for update""",
         list(customer_ids),
     )
@@ -91,9 +91,9 @@ async def failed_orders(connection: Connection, orders: Collection[Key]) -> set[
         """select asked.customer_id, asked.order_id
            from unnest($1::text[], $2::text[]) as asked (customer_id, order_id)
            cross join lateral (
-               select 1 from ledger_entries e
-               where e.customer_id = asked.customer_id and cause_id = asked.order_id and kind = 'purchase'
-                 and cause_kind = 'order' and (status = 'failed') offset 0) as found""",
+               select kind, cause_kind, status from ledger_entries e
+               where e.customer_id = asked.customer_id and e.cause_id = asked.order_id offset 0) as found
+           where found.kind = 'purchase' and found.cause_kind = 'order' and found.status = 'failed'""",
         customer_ids, order_ids,
     )  # fmt: skip
     return {(row[0], row[1]) for row in rows}
@@ -102,13 +102,12 @@ async def failed_orders(connection: Connection, orders: Collection[Key]) -> set[
 async def reversal_history(connection: Connection, requests: Sequence[Cancellation]) -> tuple[set[Key], dict[Key, str]]:
     """Which of the cancellations have their outcome, and which cancellation credited the tickets back so far."""
     rows = await connection.fetch(
-        """select customer_id, ticket_id, cancellation_id, outcome.found is not null, earlier.cancellation
+        """select customer_id, ticket_id, cancellation_id, outcome.kind is not null, earlier.cancellation
            from unnest($1::text[], $2::text[], $3::text[]) as asked (customer_id, ticket_id, cancellation_id)
            left join lateral (
-               select true as found from ledger_entries e
-               where e.customer_id = asked.customer_id and e.cause_id = asked.cancellation_id
-                 and kind = 'reversal' and cause_kind = 'cancellation' and not (status = 'failed') offset 0
-           ) as outcome on true
+               select kind, cause_kind from ledger_entries e
+               where e.customer_id = asked.customer_id and e.cause_id = asked.cancellation_id offset 0
+           ) as outcome on outcome.kind = 'reversal' and outcome.cause_kind = 'cancellation'
            left join lateral (
                select e.cause_id as cancellation from ledger_entries e
                where e.customer_id = asked.customer_id and e.ticket_id = asked.ticket_id
