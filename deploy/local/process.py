@@ -49,7 +49,7 @@ class ProcessSpec:
     is_ready: Callable[[], bool]
     environment: Mapping[str, str] = field(default_factory=dict)
     owner: Owner | None = None
-    ready_timeout: float = 60.0
+    ready_timeout: float = 120.0
     stop_signal: signal.Signals = signal.SIGTERM
     stop_timeout: float = 15.0
     prepare: Callable[[], None] = lambda: None
