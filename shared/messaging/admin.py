@@ -51,7 +51,8 @@ async def ensure_topics(
 
 def _new_topic(name: str, prefix: str, partitions: int, replication: int) -> Any:
     configs = {
-        "max.message.bytes": str(MAX_RECORD_BYTES),
+        # A dead letter has headers that its record had not.
+        "max.message.bytes": str(MAX_RECORD_BYTES + (500_000 if name.endswith(DEAD_SUFFIX) else 0)),
         "min.insync.replicas": str(2 if replication >= 3 else 1),
     }
     if name in COMPACTED:

@@ -4,19 +4,22 @@ import base64
 import hashlib
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from uuid import UUID
 
 from shared.contracts import Event
 from shared.db import Connection
 from shared.ids import uuid7
+from shared.messaging.kafka import MAX_RECORD_BYTES
 from shared.messaging.outbox import OutboxRow
 from shared.messaging.records import Headers, Received, Record, Undecodable
 from shared.messaging.unit_of_work import Transaction
 
 DEAD_SUFFIX = ".dead"
 DEAD_TYPE = "recourse.dead_letter.v1"
+# A compressed batch may hold a record that no topic takes as it is; the database keeps it whole.
+MAX_LETTER_BYTES = MAX_RECORD_BYTES
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,18 +48,23 @@ class DeadLetter:
 def letter_for_record(fault: Undecodable, *, parks: bool) -> DeadLetter:
     """The dead letter of a record that is no event of ours."""
     return DeadLetter(
-        uuid7(), fault.record, fault.code, fault.detail[:2000], fault.event_id, fault.event_source,
+        uuid7(), fault.record, fault.code, _text(fault.detail), fault.event_id, fault.event_source,
         fault.event_type, fault.ordering_key, fault.record.header("traceparent"),
-        parks and fault.ordering_key is not None,
+        parks,
     )  # fmt: skip
 
 
 def letter_for_event(event: Received[Event], code: str, detail: str, *, parks: bool) -> DeadLetter:
     """The dead letter of an event that its handler could not apply."""
     return DeadLetter(
-        uuid7(), event.record, code, detail[:2000].replace("\x00", ""), event.id, event.source, event.type,
+        uuid7(), event.record, code, _text(detail), event.id, event.source, event.type,
         event.key, event.trace.traceparent, parks,
     )  # fmt: skip
+
+
+def _text(detail: str) -> str:
+    """What PostgreSQL can hold of it, and Kafka carry."""
+    return detail[:2000].replace("\x00", "").encode(errors="replace").decode()
 
 
 async def store_letters(transaction: Transaction, *, consumer: str, letters: Sequence[DeadLetter]) -> None:
@@ -66,10 +74,12 @@ async def store_letters(transaction: Transaction, *, consumer: str, letters: Seq
         if letter.parks:
             await transaction.connection.execute(
                 """insert into parked_keys (consumer, ordering_key, dead_letter_id)
-                   values ($1, $2, $3) on conflict do nothing""",
+                   values ($1, $2, $3) on conflict (consumer, ordering_key) do update
+                       set dead_letter_id = excluded.dead_letter_id, parked_at = excluded.parked_at, is_open = false
+                       where parked_keys.is_open""",
                 consumer, letter.ordering_key, stored,
             )  # fmt: skip
-        transaction.outbox.append(_publication(consumer, letter))
+        transaction.outbox.append(_publication(consumer, replace(letter, id=stored)))
 
 
 async def _insert(connection: Connection, consumer: str, letter: DeadLetter) -> UUID:
@@ -82,7 +92,11 @@ async def _insert(connection: Connection, consumer: str, letter: DeadLetter) -> 
            values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)
            on conflict (consumer, topic, partition, record_offset) do update
                set code = excluded.code, detail = excluded.detail, fingerprint = excluded.fingerprint,
-                   state = 'dead', attempts = dead_letters.attempts + 1
+                   ordering_key = excluded.ordering_key, event_id = excluded.event_id,
+                   event_source = excluded.event_source, event_type = excluded.event_type,
+                   record_key = excluded.record_key, headers = excluded.headers, value = excluded.value,
+                   traceparent = excluded.traceparent, state = 'dead', attempts = dead_letters.attempts + 1,
+                   settled_at = null, settled_by = null, settled_note = null
            returning id""",
         letter.id, consumer, record.topic, record.partition, record.offset, letter.ordering_key,
         letter.event_id, letter.event_source, letter.event_type, letter.code, letter.detail,
@@ -93,17 +107,19 @@ async def _insert(connection: Connection, consumer: str, letter: DeadLetter) -> 
 
 def _publication(consumer: str, letter: DeadLetter) -> OutboxRow:
     record = letter.record
+    headers, value = (*record.headers, *_reasons(consumer, letter)), record.value
+    if len(value or b"") + sum(len(name) + len(content) for name, content in headers) > MAX_LETTER_BYTES:
+        headers, value = (*_reasons(consumer, letter), ("dead-letter-omitted", b"too large")), None
     return OutboxRow(
         id=letter.id,
         topic=record.topic + DEAD_SUFFIX,
-        key=letter.ordering_key,
+        # aiokafka refuses a record that has neither key nor value.
+        key=letter.ordering_key or str(letter.id),
         type=DEAD_TYPE,
-        payload=record.value,
+        payload=value,
         occurred_at=datetime.now(UTC),
         traceparent=letter.traceparent,
-        headers=[
-            [name, base64.b64encode(value).decode()] for name, value in (*record.headers, *_reasons(consumer, letter))
-        ],
+        headers=[[name, base64.b64encode(content).decode()] for name, content in headers],
     )
 
 

@@ -1,11 +1,12 @@
 """Events kept in the database for later: parked behind a dead letter, or waiting for their cause."""
 
 from collections.abc import Iterable, Sequence
+from uuid import UUID
 
 from shared.contracts import Event
 from shared.db import Connection
 from shared.messaging.batch import Wait
-from shared.messaging.records import Received, Record, headers_from_json
+from shared.messaging.records import Received, Record, Undecodable, headers_from_json
 
 _RECORD_COLUMNS = "topic, partition, record_offset, record_key, headers, value"
 
@@ -23,19 +24,54 @@ async def parked_keys(connection: Connection, *, consumer: str, keys: Sequence[s
     """
     rows = await connection.fetch(
         """select ordering_key from parked_keys
-           where consumer = $1 and ordering_key = any($2::text[]) order by ordering_key for share""",
+           where consumer = $1 and ordering_key = any($2::text[]) and not is_open
+           order by ordering_key for share""",
         consumer, keys,
     )  # fmt: skip
     return {row[0] for row in rows}
 
 
-async def park(connection: Connection, *, consumer: str, events: Sequence[Received[Event]]) -> None:
-    """Keep the events behind the dead letter of their customer, in their order."""
+async def open_key(connection: Connection, *, consumer: str, dead_letter_id: UUID) -> str | None:
+    """Let the key go that is parked behind the letter, for this transaction only; returns the key, None if none is.
+
+    The row stays until `close_key`, so that others wait for what becomes of it: the key may be parked anew.
+    """
+    key: str | None = await connection.fetchval(
+        """update parked_keys set is_open = true
+           where consumer = $1 and dead_letter_id = $2 returning ordering_key""",
+        consumer, dead_letter_id,
+    )  # fmt: skip
+    return key
+
+
+async def close_key(connection: Connection, *, consumer: str, key: str) -> None:
+    """Forget an open key, unless it was parked again behind another letter."""
+    await connection.execute(
+        "delete from parked_keys where consumer = $1 and ordering_key = $2 and is_open", consumer, key
+    )
+
+
+async def park(
+    connection: Connection, *, consumer: str, items: Sequence[tuple[str, Received[Event] | Undecodable]]
+) -> None:
+    """Keep records behind the dead letter of their customer (key, record), in their order."""
+    if not items:
+        return
     await connection.executemany(
         f"""insert into parked_events (consumer, ordering_key, {_RECORD_COLUMNS})
             values ($1, $2, $3, $4, $5, $6, $7, $8)""",  # noqa: S608 - a constant list of columns
-        [(consumer, event.key, *_values(event.record)) for event in events],
+        [(consumer, key, *_values(item.record)) for key, item in items],
     )
+
+
+async def parked_count(connection: Connection, *, consumer: str, key: str, limit: int = 1000) -> int:
+    """How many events are parked behind a key, counted up to `limit`."""
+    count: int = await connection.fetchval(
+        """select count(*) from (select from parked_events
+                                 where consumer = $1 and ordering_key = $2 limit $3) as counted""",
+        consumer, key, limit,
+    )  # fmt: skip
+    return count
 
 
 async def take_parked(connection: Connection, *, consumer: str, key: str) -> list[Record]:

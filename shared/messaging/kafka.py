@@ -77,4 +77,6 @@ async def stop_client(stopping: Awaitable[Any], *, timeout: float = 2.0) -> None
 
 def to_record(message: Any, *, topic: str) -> Record:
     """An aiokafka record as ours. `topic` is the name without the prefix."""
-    return Record(topic, message.partition, message.offset, message.key, tuple(message.headers), message.value)
+    # Kafka allows headers without a value.
+    headers = tuple((name, value or b"") for name, value in message.headers)
+    return Record(topic, message.partition, message.offset, message.key, headers, message.value)

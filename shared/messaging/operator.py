@@ -8,7 +8,7 @@ from uuid import UUID
 from shared.contracts import Event
 from shared.db import Connection, is_transient
 from shared.messaging.dead_letters import letter_for_event, letter_for_record, store_letters
-from shared.messaging.deferred import take_parked
+from shared.messaging.deferred import close_key, open_key, take_parked
 from shared.messaging.processor import Processor, describe_failure
 from shared.messaging.progress import claim_events, release_events
 from shared.messaging.records import Received, Record, Undecodable, headers_from_json
@@ -192,11 +192,10 @@ async def _settle(
 
 async def _release_key(processor: Processor, transaction: Transaction, letter: StoredLetter) -> None:
     """Apply what is parked behind the letter, unless the key is parked behind another one."""
-    released = await transaction.connection.fetchval(
-        "delete from parked_keys where consumer = $1 and dead_letter_id = $2 returning ordering_key",
-        letter.consumer, letter.id,
-    )  # fmt: skip
-    if released is None:
+    connection = transaction.connection
+    key = await open_key(connection, consumer=letter.consumer, dead_letter_id=letter.id)
+    if key is None:
         return
-    records = await take_parked(transaction.connection, consumer=letter.consumer, key=released)
-    await processor.apply_deferred(transaction, processor.events_of(records))
+    records = await take_parked(connection, consumer=letter.consumer, key=key)
+    await processor.apply_kept(transaction, records)
+    await close_key(connection, consumer=letter.consumer, key=key)

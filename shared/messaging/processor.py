@@ -1,6 +1,6 @@
 """Applies the records of one partition: one transaction for a batch, smaller ones to find what fails in it."""
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -12,7 +12,7 @@ from shared.messaging.cloudevents import Decoder
 from shared.messaging.dead_letters import DeadLetter, letter_for_event, letter_for_record, store_letters
 from shared.messaging.deferred import keep_waiting, park, parked_keys, take_overdue, take_waiting
 from shared.messaging.progress import FencedError, claim_events, move_offset, release_events
-from shared.messaging.records import Decoded, Received, Record, Undecodable
+from shared.messaging.records import Decoded, Ignored, Received, Record, Undecodable
 from shared.messaging.unit_of_work import Transaction, UnitOfWork
 from shared.messaging.waves import waves
 
@@ -59,7 +59,7 @@ class Processor:
         A handler's failure undoes the batch, and its halves are tried for themselves, in order.
         """
         try:
-            target = await self._commit(decoded, expected=expected)
+            handled = await self._commit(decoded, expected=expected)
         except Exception as error:
             if isinstance(error, FencedError) or is_transient(error):
                 raise
@@ -68,22 +68,32 @@ class Processor:
                 reached = await self.apply(decoded[:middle], expected=expected)
                 return await self.apply(decoded[middle:], expected=reached)
             return await self._bury(decoded[0], error, expected=expected)
-        self._breaker.succeeded({item.type for item in decoded if isinstance(item, Received)})
-        return target
+        # Parked events and duplicates say nothing about the handler.
+        self._breaker.succeeded({event.type for event in handled})
+        return decoded[-1].record.offset + 1
 
     async def apply_overdue(self, *, limit: int = 500) -> int:
         """Hand events whose cause did not come in time to their handlers; returns how many there were."""
         async with self.unit_of_work.begin() as transaction:
             records = await take_overdue(transaction.connection, consumer=self.consumer, limit=limit)
-            events = [replace(event, overdue=True) for event in self.events_of(records)]
-            await self.apply_deferred(transaction, events)
+            await self.apply_kept(transaction, records, overdue=True)
         return len(records)
 
-    async def apply_deferred(self, transaction: Transaction, events: Sequence[Received[Event]]) -> None:
-        """Apply events that were claimed before and kept since, inside an open transaction.
+    async def apply_kept(self, transaction: Transaction, records: Sequence[Record], *, overdue: bool = False) -> None:
+        """Apply records that were kept for later, in their order, inside an open transaction.
 
         One that fails becomes a dead letter by itself: it must not undo the cause that let it go.
         """
+        decoded = [
+            replace(item, overdue=overdue) if isinstance(item, Received) else item for item in self.decode(records)
+        ]
+        await self._take_in(transaction, decoded, self._apply_contained)
+
+    async def lock(self, transaction: Transaction, keys: Iterable[str]) -> None:
+        """Take the locks of these customers, in the order that keeps two transactions from waiting for each other."""
+        await self._lock(transaction.connection, sorted(set(keys)))
+
+    async def _apply_contained(self, transaction: Transaction, events: Sequence[Received[Event]]) -> None:
         if not events:
             return
         published = len(transaction.outbox)
@@ -98,15 +108,19 @@ class Processor:
                 await self._store_failure(transaction, events[0], error)
                 return
             middle = len(events) // 2
-            await self.apply_deferred(transaction, events[:middle])
+            await self._apply_contained(transaction, events[:middle])
             await self._apply_unless_parked(transaction, events[middle:])
 
     async def _apply_unless_parked(self, transaction: Transaction, events: Sequence[Received[Event]]) -> None:
-        await self.apply_deferred(transaction, await self._not_parked(transaction, events))
+        halted = await self._halted(transaction, events)
+        parked = [event for event in events if event.key in halted]
+        await release_events(transaction.connection, consumer=self.consumer, events=parked)
+        await park(transaction.connection, consumer=self.consumer, items=[(event.key, event) for event in parked])
+        await self._apply_contained(transaction, [event for event in events if event.key not in halted])
 
     async def handle(self, transaction: Transaction, events: Sequence[Received[Event]]) -> list[Rejection]:
         """Apply claimed events inside an open transaction, and what waited for them; returns what was rejected."""
-        await self._lock(transaction.connection, sorted({event.key for event in events}))
+        await self.lock(transaction, (event.key for event in events))
         causes: list[str] = []
         rejections: list[Rejection] = []
         for wave in waves(events):
@@ -117,43 +131,77 @@ class Processor:
             rejections.extend(batch.rejections)
         if causes:
             records = await take_waiting(transaction.connection, consumer=self.consumer, causes=causes)
-            await self._apply_unless_parked(transaction, self.events_of(records))
+            await self.apply_kept(transaction, records)
         return rejections
 
-    def events_of(self, records: Sequence[Record]) -> list[Received[Event]]:
-        """The events in records that were decoded before and kept since."""
-        return [event for event in self.decode(records) if isinstance(event, Received)]
-
-    async def _commit(self, decoded: Sequence[Decoded], *, expected: int) -> int:
+    async def _commit(self, decoded: Sequence[Decoded], *, expected: int) -> list[Received[Event]]:
         last = decoded[-1].record
-        target = last.offset + 1
         async with self.unit_of_work.begin() as transaction:
             await move_offset(
                 transaction.connection, consumer=self.consumer, topic=last.topic, partition=last.partition,
-                expected=expected, target=target,
+                expected=expected, target=last.offset + 1,
             )  # fmt: skip
-            letters = [self._letter(item) for item in decoded if isinstance(item, Undecodable)]
-            await store_letters(transaction, consumer=self.consumer, letters=letters)
-            received = [item for item in decoded if isinstance(item, Received)]
-            fresh = await claim_events(transaction.connection, consumer=self.consumer, events=received)
-            events = await self._not_parked(transaction, fresh)
-            if events:
-                await self.handle(transaction, events)
-        return target
+            return await self._take_in(transaction, decoded, self.handle)
 
-    async def _not_parked(
-        self, transaction: Transaction, events: Sequence[Received[Event]]
-    ) -> Sequence[Received[Event]]:
-        if not events:
-            return events
-        keys = await parked_keys(
-            transaction.connection, consumer=self.consumer, keys=list({event.key for event in events})
-        )
+    async def _take_in(
+        self,
+        transaction: Transaction,
+        decoded: Sequence[Decoded],
+        apply: Callable[[Transaction, Sequence[Received[Event]]], Awaitable[object]],
+    ) -> list[Received[Event]]:
+        """Apply what was not applied before and returns it; set aside what cannot be and what must wait behind it.
+
+        An event is claimed when it is applied. What is parked or waits is not: its copies are known when it is let go.
+        """
+        halted = await self._halted(transaction, decoded)
+        ready: list[Received[Event]] = []
+        aside: list[Received[Event] | Undecodable] = []
+        for item in decoded:
+            if isinstance(item, Ignored):
+                continue
+            key = self._ordering_key(item)
+            if isinstance(item, Received) and key not in halted:
+                ready.append(item)
+                continue
+            aside.append(item)
+            if key is not None:
+                halted.add(key)
+        fresh = await claim_events(transaction.connection, consumer=self.consumer, events=ready)
+        if fresh:
+            await apply(transaction, fresh)
+        await self._set_aside(transaction, aside)
+        return fresh
+
+    async def _set_aside(self, transaction: Transaction, items: Sequence[Received[Event] | Undecodable]) -> None:
+        """Make dead letters of what is no event; park what follows a dead letter of its customer."""
+        halted = await self._halted(transaction, items)
+        letters: list[DeadLetter] = []
+        parked: list[tuple[str, Received[Event] | Undecodable]] = []
+        for item in items:
+            key = self._ordering_key(item)
+            if key is not None and key in halted:
+                parked.append((key, item))
+            elif isinstance(item, Undecodable):
+                letters.append(letter_for_record(item, parks=key is not None))
+                if key is not None:
+                    halted.add(key)
+        await store_letters(transaction, consumer=self.consumer, letters=letters)
+        await park(transaction.connection, consumer=self.consumer, items=parked)
+
+    def _ordering_key(self, item: Decoded) -> str | None:
+        """The customer whose events must stay in order with this one."""
+        if isinstance(item, Received):
+            return item.key
+        if isinstance(item, Ignored):
+            return None
+        handler = self._handlers.get(item.event_type or "")
+        return item.ordering_key if handler is not None and handler.ordered else None
+
+    async def _halted(self, transaction: Transaction, items: Sequence[Decoded]) -> set[str]:
+        keys = {key for item in items if (key := self._ordering_key(item)) is not None}
         if not keys:
-            return events
-        parked = [event for event in events if event.key in keys]
-        await park(transaction.connection, consumer=self.consumer, events=parked)
-        return [event for event in events if event.key not in keys]
+            return set()
+        return await parked_keys(transaction.connection, consumer=self.consumer, keys=list(keys))
 
     async def _settle(self, batch: Batch[Any], events: Sequence[Received[Event]]) -> None:
         transaction = batch.transaction
@@ -163,8 +211,8 @@ class Processor:
             self._require_last_of_key(batch.rejections, events)
             letters = [self._rejected(rejection) for rejection in batch.rejections]
             await store_letters(transaction, consumer=self.consumer, letters=letters)
-            rejected = [rejection.event for rejection in batch.rejections]
-            await release_events(transaction.connection, consumer=self.consumer, events=rejected)
+        released = [wait.event for wait in batch.waits] + [rejection.event for rejection in batch.rejections]
+        await release_events(transaction.connection, consumer=self.consumer, events=released)
 
     def _require_last_of_key(self, rejections: Sequence[Rejection], events: Sequence[Received[Event]]) -> None:
         last = {event.key: event for event in events}
@@ -192,10 +240,6 @@ class Processor:
         letter = letter_for_event(event, "handler_failed", describe_failure(error), parks=ordered)
         await store_letters(transaction, consumer=self.consumer, letters=[letter])
         await release_events(transaction.connection, consumer=self.consumer, events=[event])
-
-    def _letter(self, fault: Undecodable) -> DeadLetter:
-        handler = self._handlers.get(fault.event_type or "")
-        return letter_for_record(fault, parks=handler is not None and handler.ordered)
 
     def _rejected(self, rejection: Rejection) -> DeadLetter:
         ordered = self._handlers[rejection.event.type].ordered

@@ -61,6 +61,8 @@ async def claim_events(
 
 async def release_events(connection: Connection, *, consumer: str, events: Sequence[Received[Event]]) -> None:
     """Undo `claim_events` for events that were not applied after all."""
+    if not events:
+        return
     await connection.execute(
         """delete from inbox using unnest($2::text[], $3::text[]) as e (source, id)
            where consumer = $1 and inbox.source = e.source and inbox.event_id = e.id""",

@@ -10,7 +10,6 @@ import orjson
 
 from shared.contracts import Event
 from shared.db import Database, migrate
-from shared.ids import uuid7
 from shared.messaging import Publication, Received, UnitOfWork
 from shared.messaging.breaker import Breaker
 from shared.messaging.processor import Processor
@@ -33,21 +32,21 @@ class Partition:
     parts: Parts
     next_offset: dict[str, int] = field(default_factory=dict)
 
-    async def deliver(self, *events: Event, ids: Sequence[str] | None = None) -> None:
-        """Apply events, which may be of several topics, in this order; by default each under a new event id.
+    async def deliver(self, *items: Event | Publication) -> None:
+        """Apply events, each under a new id, and records as they are, in this order.
 
-        Each run of one topic is a batch of its own.
+        They may be of several topics; each run of one topic is a batch of its own.
         """
-        names = list(ids or [str(uuid7()) for _ in events])
+        publications = [_publication(item) for item in items]
         start = 0
-        for end in range(1, len(events) + 1):
-            if end == len(events) or events[end].topic != events[start].topic:
-                await self._deliver_batch(events[start:end], names[start:end])
+        for end in range(1, len(items) + 1):
+            if end == len(items) or publications[end].topic != publications[start].topic:
+                await self._deliver_batch(publications[start:end])
                 start = end
 
     async def deliver_beside(self, *events: Event) -> None:
         """Apply events in a transaction of their own, as a process does that lost the partition just now."""
-        records = [_record(Publication.of(event, source=SOURCE), 0) for event in events]
+        records = [_record(_publication(event), 0) for event in events]
         received = [item for item in self.processor.decode(records) if isinstance(item, Received)]
         async with self.unit_of_work.begin() as transaction:
             await self.processor.handle(transaction, received)
@@ -66,25 +65,58 @@ class Partition:
         async with self.database.read() as connection:
             return [tuple(row) for row in await connection.fetch(sql, *arguments)]
 
-    async def _deliver_batch(self, events: Sequence[Event], ids: Sequence[str]) -> None:
-        topic = events[0].topic
+    async def _deliver_batch(self, publications: Sequence[Publication]) -> None:
+        topic = publications[0].topic
         expected = self.next_offset.get(topic)
         if expected is None:
             async with self.unit_of_work.begin() as transaction:
                 expected = await stored_offset(
                     transaction.connection, consumer=self.processor.consumer, topic=topic, partition=0, start=0
                 )
-        records = [
-            _record(Publication.of(event, source=SOURCE, event_id=name), expected + n)
-            for n, (event, name) in enumerate(zip(events, ids, strict=True))
-        ]
-        decoded = self.processor.decode(records)
-        assert all(isinstance(item, Received) for item in decoded), decoded
-        self.next_offset[topic] = await self.processor.apply(decoded, expected=expected)
+        records = [_record(each, expected + n) for n, each in enumerate(publications)]
+        self.next_offset[topic] = await self.processor.apply(self.processor.decode(records), expected=expected)
+
+
+def _publication(item: Event | Publication) -> Publication:
+    return Publication.of(item, source=SOURCE) if isinstance(item, Event) else item
 
 
 def _record(publication: Publication, offset: int) -> Record:
     return Record(publication.topic, 0, offset, publication.key, publication.headers, publication.value)
+
+
+@asynccontextmanager
+async def partition_on(
+    url: str, name: str, build: Callable[[Database, UnitOfWork], Awaitable[Parts]], breaker: Breaker | None = None
+) -> AsyncIterator[Partition]:
+    """Handlers on a migrated database; `name` is the consumer's."""
+    database = await Database.connect(url, application=name)
+    try:
+        unit_of_work = UnitOfWork(database)
+        parts = await build(database, unit_of_work)
+        processor = Processor(
+            consumer=name,
+            unit_of_work=unit_of_work,
+            handlers=parts.handlers,
+            lock=parts.lock,
+            breaker=breaker or Breaker(),
+        )
+        yield Partition(database, unit_of_work, processor, parts)
+    finally:
+        await database.close()
+
+
+@asynccontextmanager
+async def partition_of(infra: Infra, service: Service[Any], **settings: Any) -> AsyncIterator[Partition]:
+    """The service on a new database; `settings` are those in which it differs from the defaults."""
+
+    async def build(database: Database, unit_of_work: UnitOfWork) -> Parts:
+        built = service.build(Context(settings_for_tests(service.settings, **settings), database, unit_of_work))
+        return built if isinstance(built, Parts) else await built
+
+    url = await infra.create_database(service.name, prepare=_migration_of(service))
+    async with partition_on(url, service.name, build) as partition:
+        yield partition
 
 
 @cache
@@ -95,24 +127,3 @@ def _migration_of(service: Service[Any]) -> Callable[[str], Awaitable[None]]:
         await migrate(url, service.migration_sources())
 
     return prepare
-
-
-@asynccontextmanager
-async def partition_of(infra: Infra, service: Service[Any], **settings: Any) -> AsyncIterator[Partition]:
-    """The service on a new database; `settings` are those in which it differs from the defaults."""
-    url = await infra.create_database(service.name, prepare=_migration_of(service))
-    database = await Database.connect(url, application=service.name)
-    try:
-        unit_of_work = UnitOfWork(database)
-        built = service.build(Context(settings_for_tests(service.settings, **settings), database, unit_of_work))
-        parts = built if isinstance(built, Parts) else await built
-        processor = Processor(
-            consumer=service.name,
-            unit_of_work=unit_of_work,
-            handlers=parts.handlers,
-            lock=parts.lock,
-            breaker=Breaker(),
-        )
-        yield Partition(database, unit_of_work, processor, parts)
-    finally:
-        await database.close()

@@ -1,0 +1,185 @@
+"""Behind a dead letter its customer waits, in order; everybody else goes on."""
+
+import asyncio
+import itertools
+from collections.abc import AsyncIterator
+from random import Random
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from shared.contracts import PointsAwarded
+from tests.support.dead_letters import Faults, Ward, run, ward_of
+from tests.support.messaging import points
+from tests.support.poison import payload, record, violation
+from tests.support.stack import Infra
+
+
+@pytest.fixture
+async def ward(infra: Infra) -> AsyncIterator[Ward]:
+    async with ward_of(infra, Faults()) as running:
+        yield running
+
+
+async def test_one_customers_failure_parks_only_that_customer(ward: Ward) -> None:
+    ward.faults.throws = lambda customer, entry: (customer, int(entry)) == ("c1", 2)
+    await ward.deliver(*(points(customer, n) for n in range(1, 6) for customer in ("c0", "c1", "c2")))
+    await ward.deliver(points("c1", 6), points("c2", 6))
+    assert await ward.effects("c0") == [1, 2, 3, 4, 5]
+    assert await ward.effects("c1") == [1]
+    assert await ward.effects("c2") == [1, 2, 3, 4, 5, 6]
+    rows = await ward.partition.fetch("select code, detail, ordering_key, event_type, attempts from dead_letters")
+    assert rows == [("handler_failed", "ValueError: cannot take entry 000002", "c1", PointsAwarded.type, 1)]
+    assert await ward.count("parked_events") == 4
+
+
+@pytest.mark.parametrize("fault", ["throws", "rejects"])
+async def test_a_replay_applies_the_letter_and_then_what_is_parked_in_order(ward: Ward, fault: str) -> None:
+    setattr(ward.faults, fault, lambda _, entry: int(entry) == 1)
+    await ward.deliver(*run("c1", range(1, 6)))
+    (letter,) = await ward.letters()
+    assert await ward.replay(letter) == "dead"
+    assert await ward.partition.fetch("select attempts from dead_letters") == [(2,)]
+    assert await ward.effects("c1") == []
+    ward.faults.mend()
+    assert await ward.replay(letter) == "replayed"
+    assert await ward.effects("c1") == [1, 2, 3, 4, 5]
+    assert await ward.replay(letter) == "settled"
+    await ward.deliver(points("c1", 6))
+    assert await ward.effects("c1") == [1, 2, 3, 4, 5, 6]
+    await _nothing_is_left(ward)
+
+
+async def test_a_discard_gives_the_letter_up_and_lets_the_others_go(ward: Ward) -> None:
+    ward.faults.throws = lambda _, entry: int(entry) == 1
+    await ward.deliver(*run("c1", range(1, 4)))
+    (letter,) = await ward.letters()
+    assert await ward.discard(letter) == "discarded"
+    assert await ward.effects("c1") == [2, 3]
+    assert await ward.replay(letter) == "settled"
+    await _nothing_is_left(ward)
+
+
+async def test_what_is_let_go_may_die_too_and_parks_the_rest_again(ward: Ward) -> None:
+    ward.faults.throws = lambda _, entry: int(entry) in {1, 3}
+    await ward.deliver(*run("c1", range(1, 6)))
+    (first,) = await ward.letters()
+    assert await ward.discard(first) == "discarded"
+    assert await ward.effects("c1") == [2]
+    (second,) = await ward.letters()
+    await ward.deliver(points("c1", 6))
+    ward.faults.mend()
+    assert await ward.replay(second) == "replayed"
+    assert await ward.effects("c1") == [2, 3, 4, 5, 6]
+    await _nothing_is_left(ward)
+
+
+async def test_events_before_a_broken_record_of_their_customer_do_not_wait_for_it(ward: Ward) -> None:
+    await ward.deliver(points("c1", 1), violation("c1"), points("c1", 2), violation("c1"), points("c1", 3))
+    assert await ward.effects("c1") == [1]
+    (letter,) = await ward.letters()
+    assert await ward.replay(letter) == "dead"
+    assert await ward.discard(letter) == "discarded"
+    # The second broken record comes to light, and what follows it waits for that one.
+    assert await ward.effects("c1") == [1, 2]
+    (second,) = await ward.letters()
+    assert second != letter
+    assert await ward.discard(second) == "discarded"
+    assert await ward.effects("c1") == [1, 2, 3]
+    await _nothing_is_left(ward)
+
+
+async def test_a_broken_record_without_a_customer_holds_nobody_up(ward: Ward) -> None:
+    await ward.deliver(
+        points("c1", 1), record(b"{"), points("c1", 2), record(payload("c1", customer_id="")), points("c1", 3)
+    )
+    assert await ward.effects("c1") == [1, 2, 3]
+    assert len(await ward.letters()) == 2
+
+
+async def test_where_order_does_not_matter_nothing_is_parked(infra: Infra) -> None:
+    async with ward_of(infra, Faults(throws=lambda _, entry: int(entry) == 1, ordered=False)) as ward:
+        await ward.deliver(*run("c1", range(1, 4)), violation("c1"), points("c1", 4))
+        assert await ward.effects("c1") == [2, 3, 4]
+        assert len(await ward.letters()) == 2
+        ward.faults.mend()
+        assert await ward.replay((await ward.letters())[0]) == "replayed"
+        assert await ward.effects("c1") == [2, 3, 4, 1]
+
+
+async def test_copies_of_a_parked_event_take_effect_once(ward: Ward) -> None:
+    ward.faults.throws = lambda _, entry: int(entry) == 1
+    copies = [record(payload("c1", entry_id=f"{n:06d}"), customer="c1") for n in (1, 2)]
+    await ward.deliver(*copies, *copies, copies[1])
+    (letter,) = await ward.letters()
+    ward.faults.mend()
+    assert await ward.replay(letter) == "replayed"
+    assert await ward.effects("c1") == [1, 2]
+    await _nothing_is_left(ward)
+
+
+async def test_what_a_failed_replay_published_is_not_published(ward: Ward) -> None:
+    ward.faults.throws = lambda _, entry: int(entry) == 1
+    await ward.deliver(*run("c1", (1, 2)))
+    (letter,) = await ward.letters()
+    await ward.replay(letter)
+    assert await ward.partition.published(PointsAwarded) == []
+    ward.faults.mend()
+    await ward.replay(letter)
+    assert [event["points"] for event in await ward.partition.published(PointsAwarded)] == [1, 2]
+
+
+async def test_events_that_come_while_a_letter_is_replayed_keep_their_place(ward: Ward) -> None:
+    ward.faults.throws = lambda _, entry: int(entry) in {1, 3}
+    await ward.deliver(*run("c1", range(1, 5)))
+    (letter,) = await ward.letters()
+    # The first is mended; the third will die anew while a worker brings more.
+    ward.faults.throws = lambda _, entry: int(entry) == 3
+    await asyncio.gather(ward.replay(letter), *(ward.deliver(points("c1", 5)) for _ in range(1)))
+    assert await ward.effects("c1") == [1, 2]
+    ward.faults.mend()
+    (second,) = await ward.letters()
+    assert await ward.replay(second) == "replayed"
+    assert await ward.effects("c1") == [1, 2, 3, 4, 5]
+
+
+CUSTOMERS = ["a", "b", "c"]
+EXAMPLES = itertools.count()
+
+
+@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.lists(st.tuples(st.sampled_from(CUSTOMERS), st.sampled_from("ggggtrb")), max_size=30), st.randoms())
+async def test_whatever_fails_each_customer_ends_with_all_good_events_in_order(
+    ward: Ward, plan: list[tuple[str, str]], random: Random
+) -> None:
+    """g: good, t: throws until mended, r: rejected until mended, b: broken for ever."""
+    example = next(EXAMPLES)
+    names = {customer: f"{customer}{example}" for customer in CUSTOMERS}
+    kinds = {(names[customer], n): kind for n, (customer, kind) in enumerate(plan)}
+    ward.faults.throws = lambda customer, entry: kinds.get((customer, int(entry))) == "t"
+    ward.faults.rejects = lambda customer, entry: kinds.get((customer, int(entry))) == "r"
+    items = [violation(customer) if kind == "b" else points(customer, n) for (customer, n), kind in kinds.items()]
+    while items:
+        size = random.randint(1, 8)
+        await ward.deliver(*items[:size])
+        items = items[size:]
+    for customer in names.values():
+        numbers = [n for (owner, n) in kinds if owner == customer]
+        bad = [n for n in numbers if kinds[customer, n] != "g"]
+        assert await ward.effects(customer) == [n for n in numbers if n < min(bad, default=len(plan))]
+    ward.faults.mend()
+    while letters := await ward.letters():
+        letter = random.choice(letters)
+        if await ward.replay(letter) == "dead":
+            assert await ward.discard(letter) == "discarded"
+    for customer in names.values():
+        expected = [n for (owner, n), kind in kinds.items() if owner == customer and kind != "b"]
+        assert await ward.effects(customer) == expected
+    await _nothing_is_left(ward)
+
+
+async def _nothing_is_left(ward: Ward) -> None:
+    assert await ward.letters() == []
+    assert await ward.count("parked_events") == 0
+    assert await ward.count("parked_keys") == 0

@@ -1,0 +1,105 @@
+"""Poison of every kind: each is kept and published as a dead letter, and nothing else stops."""
+
+from collections import Counter
+
+import aiokafka
+
+from shared.messaging import KafkaSettings
+from shared.messaging.follow import follow
+from shared.messaging.operator import letter_groups
+from shared.messaging.records import Decoded, Record
+from tests.support.messaging import Probe, eventually, points
+from tests.support.poison import KINDS, TOPIC, event_headers, payload, record
+
+
+async def test_every_kind_of_poison_is_kept_and_published_and_stops_nobody_else(probe: Probe) -> None:
+    probe.consumer()
+    await probe.publisher.send([poison for _, poison in KINDS.values()])
+    await probe.publish([points(f"healthy-{n}", n) for n in range(20)])
+    async with probe.relay():
+        await eventually(lambda: _is_count(probe, "dead_letters", len(KINDS)))
+        await eventually(lambda: _is_count(probe, "effects", 20))
+        await eventually(lambda: _is_count(probe, "outbox", 0))
+    await _check_stored(probe)
+    await _check_published(probe)
+
+
+async def _check_stored(probe: Probe) -> None:
+    rows = await probe.fetch("select code, value, record_key from dead_letters")
+    assert Counter(row[0] for row in rows) == Counter(code for code, _ in KINDS.values())
+    assert {row[1] for row in rows} == {poison.value for _, poison in KINDS.values()}
+    assert await probe.fetch("select ordering_key from parked_keys order by 1") == [("violator",)]
+    async with probe.database.read() as connection:
+        groups = await letter_groups(connection)
+    assert sum(group.count for group in groups) == len(KINDS)
+    assert {group.topic for group in groups} == {TOPIC}
+
+
+async def _check_published(probe: Probe) -> None:
+    published = await _dead(probe.kafka)
+    assert len(published) == len(KINDS)
+    stored = {str(row[0]): row[1] for row in await probe.fetch("select id, code from dead_letters")}
+    assert {each.header("dead-letter-id"): each.header("dead-letter-code") for each in published} == stored
+    for each in published:
+        assert each.header("dead-letter-topic") == TOPIC
+        assert each.header("dead-letter-consumer") == f"{probe.kafka.topic_prefix}probe"
+        assert each.value in {poison.value for _, poison in KINDS.values()}
+
+
+async def test_a_record_that_only_compression_let_through_is_kept_and_its_letter_says_so(probe: Probe) -> None:
+    value = b"\x00" * 40_000_000
+    producer = aiokafka.AIOKafkaProducer(
+        bootstrap_servers=probe.kafka.bootstrap_servers,
+        max_request_size=50_000_000,
+        max_batch_size=50_000_000,
+        compression_type="lz4",
+    )
+    await producer.start()
+    await producer.send_and_wait(probe.kafka.full_name(TOPIC), value, headers=list(event_headers()))
+    await producer.stop()
+    probe.consumer()
+    async with probe.relay():
+        await eventually(lambda: _is_count(probe, "dead_letters", 1))
+        await eventually(lambda: _is_count(probe, "outbox", 0))
+    assert await probe.fetch("select code, length(value) from dead_letters") == [("too_large", len(value))]
+    (published,) = await _dead(probe.kafka)
+    assert published.value is None
+    assert published.header("dead-letter-omitted") == "too large"
+
+
+async def test_a_header_without_a_value_is_no_poison(probe: Probe) -> None:
+    headers = [*event_headers(), ("x-empty", None)]
+    producer = aiokafka.AIOKafkaProducer(bootstrap_servers=probe.kafka.bootstrap_servers)
+    await producer.start()
+    await producer.send_and_wait(probe.kafka.full_name(TOPIC), payload("c1"), headers=headers)
+    await producer.send_and_wait(probe.kafka.full_name(TOPIC), b"{", headers=headers)
+    await producer.stop()
+    probe.consumer()
+    await eventually(lambda: _is_count(probe, "dead_letters", 1))
+    await eventually(lambda: _is_count(probe, "effects", 1))
+
+
+async def test_a_record_seen_twice_is_one_letter(probe: Probe) -> None:
+    """A consumer's progress may be set back by hand; the letters then stay what they are."""
+    probe.consumer()
+    await probe.publisher.send([record(b"{")])
+    await eventually(lambda: _is_count(probe, "dead_letters", 1))
+    await probe.stop_consumers()
+    async with probe.unit_of_work.begin() as transaction:
+        await transaction.connection.execute("update consumer_offsets set next_offset = 0")
+    probe.consumer()
+    await eventually(lambda: _attempts(probe, 2))
+    assert await probe.count("dead_letters") == 1
+
+
+async def _is_count(probe: Probe, table: str, expected: int) -> bool:
+    return await probe.count(table) == expected
+
+
+async def _attempts(probe: Probe, expected: int) -> bool:
+    return await probe.fetch("select attempts from dead_letters") == [(expected,)]
+
+
+async def _dead(kafka: KafkaSettings) -> list[Record]:
+    dead: list[Decoded] = [item async for item in follow(kafka, f"{TOPIC}.dead", from_beginning=True, to_present=True)]
+    return [item.record for item in dead]
