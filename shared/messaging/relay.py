@@ -48,7 +48,7 @@ class Relay:
         self._poll_seconds = poll_seconds
         self._exclusive = exclusive
         self._wake = asyncio.Event()
-        self._stopping = False
+        self._stopping = asyncio.Event()
 
     def wake(self) -> None:
         """Something was committed to the outbox."""
@@ -56,19 +56,19 @@ class Relay:
 
     def stop(self) -> None:
         """Let `run` return after the rows that are under way."""
-        self._stopping = True
+        self._stopping.set()
         self._wake.set()
 
     async def run(self) -> None:
         """Publish until stopped; faults of the database or the broker are waited out."""
-        while not self._stopping:
+        while not self._stopping.is_set():
             try:
                 await self._session()
             except Exception as error:
                 if not (is_transient(error) or isinstance(error, KafkaError | asyncpg.InterfaceError)):
                     raise
                 log.warning("relay interrupted", error=type(error).__name__)
-                await self._pause(0.5)
+                await _until(self._stopping, 0.5)
 
     async def _session(self) -> None:
         connection = await asyncpg.connect(
@@ -88,18 +88,19 @@ class Relay:
 
     async def _lead(self, connection: Connection) -> None:
         while self._exclusive and not await connection.fetchval("select pg_try_advisory_lock($1)", LOCK):
-            await self._pause(0.5)
-            if self._stopping:
+            # Not for the event of new rows: nobody but the leader clears it, and this would spin.
+            await _until(self._stopping, 0.5)
+            if self._stopping.is_set():
                 return
         producer = make_producer(self._kafka, client_id=f"{self._source}-relay")
         try:
             async with asyncio.timeout(15):
                 await producer.start()
             _holder.set(1)
-            while not self._stopping:
+            while not self._stopping.is_set():
                 self._wake.clear()
                 await self._publish_all(connection, producer)
-                await self._pause(self._poll_seconds)
+                await _until(self._wake, self._poll_seconds)
         finally:
             await stop_client(producer.stop())
 
@@ -112,7 +113,7 @@ class Relay:
             if not rows:
                 return
             under_way = await self._send(producer, rows)
-            if self._stopping:
+            if self._stopping.is_set():
                 await self._finish(connection, under_way)
                 return
 
@@ -157,12 +158,14 @@ class Relay:
             traceparent=row.traceparent,
         )
 
-    async def _pause(self, seconds: float) -> None:
-        try:
-            async with asyncio.timeout(seconds):
-                await self._wake.wait()
-        except TimeoutError:
-            return
+
+async def _until(event: asyncio.Event, seconds: float) -> None:
+    """Wait for the event, but not longer than that."""
+    try:
+        async with asyncio.timeout(seconds):
+            await event.wait()
+    except TimeoutError:
+        return
 
 
 class _UnderWay:

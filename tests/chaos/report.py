@@ -66,8 +66,8 @@ def as_markdown(result: Result, command: str) -> str:
             f"Run by `{command}` on {machine()}; {datetime.now(UTC):%Y-%m-%d}. Written by the run itself.",
             "",
             f"A stack of its own ({REPLICAS} replicas of each service, one PostgreSQL, one Kafka node, one mail "
-            f"server) for {result.seconds / 60:.0f} minutes under a seeded load of {result.plan.purchases:g} purchases and "
-            f"{result.plan.calls:g} calls a second, while its processes were killed (`SIGKILL`), frozen (`SIGSTOP` for "
+            f"server) for {result.seconds / 60:.0f} minutes under a seeded load of {result.plan.purchases:g} purchases "
+            f"and {result.plan.calls:g} calls a second, while its processes were killed (`SIGKILL`), frozen (`SIGSTOP` for "
             "longer than a group's session) and restarted. Afterwards every ledger line and running balance, ticket, "
             "timeline, movement of points and mail was compared with what `tests/chaos/model` makes of the published "
             "events and the answered calls.",

@@ -12,7 +12,7 @@ from deploy.local.stack import Stack
 
 # A frozen service must lose its place in the group, whose session lasts 6 s.
 FREEZE_SECONDS = (7.5, 9.5)
-READY_SECONDS = 120.0
+READY_SECONDS = 300.0
 AT_ONCE = 3
 _POLL_SECONDS = 0.2
 

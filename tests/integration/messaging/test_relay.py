@@ -41,11 +41,7 @@ async def test_one_of_several_relays_publishes_and_another_takes_over(probe: Pro
                 transaction.publish(points("c1", 1))
             await eventually(lambda: _effects(probe, 1))
             second.stop()
-        holders = await probe.fetch(
-            "select count(*) from pg_locks where locktype = 'advisory' and granted and database = "
-            "(select oid from pg_database where datname = current_database())"
-        )
-        assert holders == [(1,)]
+        await eventually(lambda: _holders_are(probe, 1))
     async with probe.relay():
         async with probe.unit_of_work.begin() as transaction:
             transaction.publish(points("c1", 2))
@@ -114,3 +110,11 @@ async def _effects(probe: Probe, count: int) -> bool:
 
 async def _outbox_is_empty(probe: Probe) -> bool:
     return await probe.count("outbox") == 0
+
+
+async def _holders_are(probe: Probe, count: int) -> bool:
+    rows = await probe.fetch(
+        "select count(*) from pg_locks where locktype = 'advisory' and granted and database = "
+        "(select oid from pg_database where datname = current_database())"
+    )
+    return rows == [(count,)]
