@@ -16,13 +16,14 @@ from typing import Any, Generic, TypeVar
 import uvloop
 
 from shared.db import Database, MigrationError, MigrationSource, is_transient, migrate
+from shared.dead_letters import DeadLettersApi
 from shared.messaging import MIGRATIONS as MESSAGING_MIGRATIONS
 from shared.messaging import AnyHandler, Consumer, KafkaSettings, Relay, UnitOfWork
 from shared.messaging.batch import Lock
 from shared.settings import ServiceSettings, SettingsError, load_settings
 from shared.telemetry.logging import configure_logging, get_logger
 from shared.web import MIGRATIONS as WEB_MIGRATIONS
-from shared.web import Operation, build_app, forget_before, serving, stop_on_signals
+from shared.web import Operation, build_app, forget_before, operations_of, serving, stop_on_signals
 
 log = get_logger(__name__)
 
@@ -130,7 +131,7 @@ async def _run_parts(
     app = build_app(
         title=service.title,
         version=service.version,
-        operations=parts.operations,
+        operations=[*parts.operations, *operations_of(DeadLettersApi(unit_of_work, consumer.processor))],
         settings=settings,
         ready_checks={"database": unit_of_work.database.ping, "consumer": consumer.check},
     )

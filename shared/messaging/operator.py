@@ -1,5 +1,6 @@
 """What an operator does with dead letters: list by cause, look at one, replay or discard it."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
@@ -11,20 +12,19 @@ from shared.messaging.dead_letters import letter_for_event, letter_for_record, s
 from shared.messaging.deferred import close_key, open_key, take_parked
 from shared.messaging.processor import Processor, describe_failure
 from shared.messaging.progress import claim_events, release_events
-from shared.messaging.records import Received, Record, Undecodable, headers_from_json
+from shared.messaging.records import Decoded, Received, Record, Undecodable, headers_from_json
 from shared.messaging.unit_of_work import Transaction
 
 LetterState = Literal["dead", "replayed", "discarded"]
-ReplayOutcome = Literal["replayed", "dead", "not_found", "settled"]
 
-_COLUMNS = """id, consumer, topic, partition, record_offset, ordering_key, event_id, event_source, event_type, code,
-    detail, fingerprint, record_key, headers, value, traceparent, state, attempts, created_at, settled_at,
-    settled_by, settled_note"""
+_SUMMARY = """id, consumer, topic, partition, record_offset, ordering_key, event_id, event_source, event_type, code,
+    detail, fingerprint, state, attempts, created_at, settled_at, settled_by, settled_note"""
+_COLUMNS = f"{_SUMMARY}, record_key, headers, value"
 
 
 @dataclass(frozen=True, slots=True)
-class StoredLetter:
-    """A dead letter as the database keeps it."""
+class LetterSummary:
+    """A dead letter without the record that it keeps."""
 
     id: UUID
     consumer: str
@@ -38,16 +38,21 @@ class StoredLetter:
     code: str
     detail: str
     fingerprint: str
-    record_key: bytes | None
-    headers: list[list[str]]
-    value: bytes | None
-    traceparent: str | None
     state: LetterState
     attempts: int
     created_at: datetime
     settled_at: datetime | None
     settled_by: str | None
     settled_note: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class StoredLetter(LetterSummary):
+    """A dead letter as the database keeps it."""
+
+    record_key: bytes | None
+    headers: list[list[str]]
+    value: bytes | None
 
     @property
     def record(self) -> Record:
@@ -60,6 +65,19 @@ class StoredLetter:
             headers_from_json(self.headers),
             self.value,
         )
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What an operator's action made of a letter; nothing when it was settled before."""
+
+    before: LetterSummary
+    after: LetterSummary
+
+    @property
+    def was_settled(self) -> bool:
+        """Whether somebody replayed or discarded it before."""
+        return self.before.state != "dead"
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,73 +114,106 @@ async def list_letters(
     fingerprint: str | None = None,
     before: tuple[datetime, UUID] | None = None,
     limit: int = 25,
-) -> list[StoredLetter]:
+) -> list[LetterSummary]:
     """Letters of a state, newest first; `before` is the (created_at, id) to go on from."""
     rows = await connection.fetch(
-        f"""select {_COLUMNS} from dead_letters
+        f"""select {_SUMMARY} from dead_letters
             where state = $1 and ($2::text is null or fingerprint = $2)
               and ($3::timestamptz is null or (created_at, id) < ($3, $4::uuid))
             order by created_at desc, id desc limit $5""",  # noqa: S608 - a constant list of columns
         state, fingerprint, *(before or (None, None)), limit,
     )  # fmt: skip
-    return [StoredLetter(*row) for row in rows]
+    return [LetterSummary(*row) for row in rows]
 
 
-async def get_letter(connection: Connection, letter_id: UUID, *, lock: bool = False) -> StoredLetter | None:
-    """One letter, or None."""
-    row = await connection.fetchrow(
-        f"select {_COLUMNS} from dead_letters where id = $1{' for update' if lock else ''}",  # noqa: S608 - as above
-        letter_id,
-    )
+async def get_letter(connection: Connection, letter_id: UUID) -> StoredLetter | None:
+    """One letter with its record, or None."""
+    row = await connection.fetchrow(f"select {_COLUMNS} from dead_letters where id = $1", letter_id)  # noqa: S608
     return StoredLetter(*row) if row is not None else None
 
 
-async def replay_letter(
-    processor: Processor, transaction: Transaction, letter_id: UUID, *, actor: str, note: str | None
-) -> ReplayOutcome:
-    """Apply a dead letter again, then what is parked behind it; if it fails again it stays dead."""
-    letter = await _lock_letter(transaction, letter_id)
-    if letter is None:
-        return "not_found"
-    if letter.state != "dead":
-        return "settled"
-    decoded = processor.decode([letter.record])[0]
-    if isinstance(decoded, Undecodable):
-        await store_letters(transaction, consumer=letter.consumer, letters=[letter_for_record(decoded, parks=False)])
-        return "dead"
-    if isinstance(decoded, Received) and not await _apply_again(processor, transaction, decoded):
-        return "dead"
-    await _settle(transaction, letter, "replayed", actor, note)
-    await _release_key(processor, transaction, letter)
-    return "replayed"
+async def dead_in_group(connection: Connection, fingerprint: str, *, after: UUID | None, limit: int) -> list[UUID]:
+    """Dead letters of a group, the oldest first; `after` is the letter to go on from."""
+    rows = await connection.fetch(
+        """select id from dead_letters
+           where state = 'dead' and fingerprint = $1
+             and ($2::uuid is null
+                  or (created_at, id) > (select d.created_at, d.id from dead_letters d where d.id = $2))
+           order by created_at, id limit $3""",
+        fingerprint, after, limit,
+    )  # fmt: skip
+    return [row[0] for row in rows]
 
 
-async def discard_letter(
-    processor: Processor, transaction: Transaction, letter_id: UUID, *, actor: str, note: str | None
-) -> ReplayOutcome | Literal["discarded"]:
-    """Give a dead letter up, for ever, and apply what is parked behind it."""
-    letter = await _lock_letter(transaction, letter_id)
-    if letter is None:
-        return "not_found"
-    if letter.state != "dead":
-        return "settled"
-    await _settle(transaction, letter, "discarded", actor, note)
-    await _release_key(processor, transaction, letter)
-    return "discarded"
+async def replay_letters(
+    processor: Processor, transaction: Transaction, letter_ids: Sequence[UUID], *, actor: str, note: str
+) -> list[Outcome]:
+    """Apply dead letters again in this order, each with what is parked behind it; one that fails again stays dead.
+
+    Ids that name no letter have no outcome.
+    """
+    letters = await _lock_letters(transaction, letter_ids)
+    decoded = processor.decode([letter.record for letter in letters])
+    keys = [item.key for item in decoded if isinstance(item, Received)]
+    await processor.lock(transaction, keys)
+    outcomes = []
+    for letter, item in zip(letters, decoded, strict=True):
+        if letter.state == "dead" and await _apply_again(processor, transaction, letter, item):
+            await _settle(processor, transaction, letter, "replayed", actor, note)
+        outcomes.append(await _outcome(transaction, letter))
+    return outcomes
 
 
-async def _lock_letter(transaction: Transaction, letter_id: UUID) -> StoredLetter | None:
-    letter = await get_letter(transaction.connection, letter_id)
-    if letter is not None and letter.ordering_key is not None:
-        # Taken before the letter: a worker that parks an event of this key holds it in share mode.
-        await transaction.connection.execute(
-            "select 1 from parked_keys where consumer = $1 and ordering_key = $2 for update",
-            letter.consumer, letter.ordering_key,
-        )  # fmt: skip
-    return await get_letter(transaction.connection, letter_id, lock=True)
+async def discard_letters(
+    processor: Processor, transaction: Transaction, letter_ids: Sequence[UUID], *, actor: str, note: str
+) -> list[Outcome]:
+    """Give dead letters up, for ever, and apply what is parked behind them.
+
+    Ids that name no letter have no outcome.
+    """
+    outcomes = []
+    for letter in await _lock_letters(transaction, letter_ids):
+        if letter.state == "dead":
+            await _settle(processor, transaction, letter, "discarded", actor, note)
+        outcomes.append(await _outcome(transaction, letter))
+    return outcomes
 
 
-async def _apply_again(processor: Processor, transaction: Transaction, event: Received[Event]) -> bool:
+async def _lock_letters(transaction: Transaction, letter_ids: Sequence[UUID]) -> list[StoredLetter]:
+    connection = transaction.connection
+    # Taken before the letters: a worker that parks an event of such a key holds it in share mode.
+    await connection.execute(
+        """select from parked_keys
+           where (consumer, ordering_key) in
+                 (select consumer, ordering_key from dead_letters where id = any($1::uuid[]))
+           order by ordering_key for update""",
+        letter_ids,
+    )
+    rows = await connection.fetch(
+        f"select {_COLUMNS} from dead_letters where id = any($1::uuid[]) order by id for update",  # noqa: S608
+        letter_ids,
+    )
+    letters = {row["id"]: StoredLetter(*row) for row in rows}
+    return [letters[letter_id] for letter_id in letter_ids if letter_id in letters]
+
+
+async def _outcome(transaction: Transaction, letter: StoredLetter) -> Outcome:
+    (row,) = await transaction.connection.fetch(
+        f"select {_SUMMARY} from dead_letters where id = $1",  # noqa: S608 - a constant list of columns
+        letter.id,
+    )
+    return Outcome(letter, LetterSummary(*row))
+
+
+async def _apply_again(processor: Processor, transaction: Transaction, letter: StoredLetter, item: Decoded) -> bool:
+    if isinstance(item, Undecodable):
+        await store_letters(transaction, consumer=letter.consumer, letters=[letter_for_record(item, parks=False)])
+        return False
+    # What nobody here handles any more is done.
+    return not isinstance(item, Received) or await _handle_again(processor, transaction, item)
+
+
+async def _handle_again(processor: Processor, transaction: Transaction, event: Received[Event]) -> bool:
     connection, published = transaction.connection, len(transaction.outbox)
     if not await claim_events(connection, consumer=processor.consumer, events=[event]):
         return True
@@ -181,13 +232,19 @@ async def _apply_again(processor: Processor, transaction: Transaction, event: Re
 
 
 async def _settle(
-    transaction: Transaction, letter: StoredLetter, state: LetterState, actor: str, note: str | None
+    processor: Processor,
+    transaction: Transaction,
+    letter: StoredLetter,
+    state: LetterState,
+    actor: str,
+    note: str,
 ) -> None:
     await transaction.connection.execute(
         """update dead_letters set state = $2, settled_at = now(), settled_by = $3, settled_note = $4
            where id = $1""",
         letter.id, state, actor, note,
     )  # fmt: skip
+    await _release_key(processor, transaction, letter)
 
 
 async def _release_key(processor: Processor, transaction: Transaction, letter: StoredLetter) -> None:

@@ -1,6 +1,6 @@
 """Handlers that fail when they are told to, and what an operator does about it."""
 
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -10,7 +10,7 @@ from shared.contracts import Event, PointsAwarded, PointsClawedBack
 from shared.db import Database, MigrationSource, migrate
 from shared.messaging import AnyHandler, Batch, Handler, Publication, UnitOfWork
 from shared.messaging.breaker import Breaker
-from shared.messaging.operator import discard_letter, replay_letter
+from shared.messaging.operator import Outcome, discard_letters, replay_letters
 from shared.service import Parts
 from shared.web import MIGRATIONS as WEB_MIGRATIONS
 from tests.support.messaging import lock_customers, points, prepare, write_effects
@@ -72,12 +72,17 @@ class Ward:
         return [row[0] for row in rows]
 
     async def replay(self, letter: UUID) -> str:
-        async with self.partition.unit_of_work.begin() as transaction:
-            return await replay_letter(self.partition.processor, transaction, letter, actor="operator", note="again")
+        """What the letter is afterwards, `settled` when it was no longer dead."""
+        return await self._settle(replay_letters, letter)
 
     async def discard(self, letter: UUID) -> str:
+        """As `replay`."""
+        return await self._settle(discard_letters, letter)
+
+    async def _settle(self, settle: Callable[..., Awaitable[list[Outcome]]], letter: UUID) -> str:
         async with self.partition.unit_of_work.begin() as transaction:
-            return await discard_letter(self.partition.processor, transaction, letter, actor="operator", note="no")
+            (outcome,) = await settle(self.partition.processor, transaction, [letter], actor="operator", note="why")
+        return "settled" if outcome.was_settled else outcome.after.state
 
     async def count(self, table: str) -> int:
         rows = await self.partition.fetch(f"select count(*) from {table}")  # noqa: S608 - tables of the tests

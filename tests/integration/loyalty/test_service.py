@@ -9,7 +9,7 @@ import pytest
 from deploy.local.config import ephemeral_config
 from deploy.local.stack import Stack
 from shared.contracts import Event
-from shared.messaging import EventPublisher, KafkaSettings, Received
+from shared.messaging import EventPublisher, KafkaSettings, Publication, Received
 from shared.messaging.follow import follow
 from tests.support.loyalty import cancelled, paid
 from tests.support.messaging import eventually
@@ -61,8 +61,27 @@ async def test_events_become_points_even_when_the_process_is_killed(stack: Stack
     assert len(set(entries)) == len(CUSTOMERS) * 6
 
 
-def _client(stack: Stack) -> aiohttp.ClientSession:
-    token = stack.token(role="viewer", subject="tester")
+async def test_the_service_offers_its_dead_letters_to_operators(stack: Stack) -> None:
+    kafka = KafkaSettings(stack.bootstrap_servers, stack.config.topic_prefix)
+    async with EventPublisher(kafka, source="tests/outside") as publisher, _client(stack, "supervisor") as client:
+        await publisher.send([Publication("tickets", b"cus-1", (), b"no event")])
+        await eventually(lambda: _has_letters(client, 1), seconds=60)
+        async with client.get("/v1/dead-letters") as response:
+            (letter,) = (await response.json())["items"]
+        assert letter["code"] == "not_a_cloudevent"
+        path, note = f"/v1/dead-letters/{letter['id']}/discard", {"note": "a test"}
+        async with client.post(path, json=note, headers={"Idempotency-Key": "k"}) as response:
+            assert (await response.json())["state"] == "discarded"
+
+
+async def _has_letters(client: aiohttp.ClientSession, count: int) -> bool:
+    async with client.get("/v1/dead-letters/groups") as response:
+        groups = (await response.json())["items"]
+    return sum(group["count"] for group in groups) == count
+
+
+def _client(stack: Stack, role: str = "viewer") -> aiohttp.ClientSession:
+    token = stack.token(role=role, subject="tester")
     return aiohttp.ClientSession(stack.service_url("loyalty"), headers={"Authorization": f"Bearer {token}"})
 
 

@@ -1,0 +1,197 @@
+"""Dead letters over HTTP: what operators see, what they may do, and that it is written down."""
+
+import base64
+from collections.abc import AsyncIterator
+from pathlib import Path
+from uuid import uuid4
+
+import asyncpg
+import pytest
+
+from shared.contracts import PointsAwarded
+from shared.dead_letters import DeadLettersApi
+from shared.dead_letters.models import SHOWN_BYTES
+from shared.web import operations_of
+from tests.support.dead_letters import Faults, Ward, run, ward_of
+from tests.support.http import ApiClient, serving_operations
+from tests.support.messaging import points
+from tests.support.poison import record, violation
+from tests.support.stack import Infra
+
+LETTERS = "/v1/dead-letters"
+
+
+@pytest.fixture
+async def ward(infra: Infra) -> AsyncIterator[Ward]:
+    async with ward_of(infra, Faults()) as running:
+        yield running
+
+
+@pytest.fixture
+async def api(ward: Ward, tmp_path: Path) -> AsyncIterator[ApiClient]:
+    operations = operations_of(DeadLettersApi(ward.partition.unit_of_work, ward.partition.processor))
+    async with serving_operations(operations, tmp_path) as client:
+        yield client
+
+
+async def _kill(ward: Ward, *customers: str) -> None:
+    """One dead letter for each customer, and three events behind it."""
+    ward.faults.throws = lambda customer, entry: int(entry) == 1
+    for customer in customers:
+        await ward.deliver(*run(customer, range(1, 5)))
+
+
+async def test_groups_and_lists_show_what_died_of_what(ward: Ward, api: ApiClient) -> None:
+    await _kill(ward, "c1", "c2", "c3")
+    await ward.deliver(violation("c4"))
+    groups = (await api.get(f"{LETTERS}/groups")).body["items"]
+    assert [(group["code"], group["count"], group["topic"]) for group in groups] == [
+        ("handler_failed", 3, "loyalty"),
+        ("schema_violation", 1, "loyalty"),
+    ]
+    assert groups[0]["event_type"] == PointsAwarded.type
+    assert groups[0]["sample_detail"] == "ValueError: cannot take entry 000001"
+    page = (await api.get(LETTERS, fingerprint=groups[0]["fingerprint"], limit=2)).body
+    assert [item["customer_id"] for item in page["items"]] == ["c3", "c2"]
+    rest = (await api.get(LETTERS, fingerprint=groups[0]["fingerprint"], limit=2, cursor=page["next_cursor"])).body
+    assert [item["customer_id"] for item in rest["items"]] == ["c1"]
+    assert rest["next_cursor"] is None
+    assert len((await api.get(LETTERS)).body["items"]) == 4
+    assert (await api.get(LETTERS, state="discarded")).body["items"] == []
+    assert groups[0]["sample_id"] == rest["items"][0]["id"]
+
+
+async def test_a_letter_is_shown_with_its_record_and_what_waits_behind_it(ward: Ward, api: ApiClient) -> None:
+    await _kill(ward, "c1")
+    (letter,) = await ward.letters()
+    shown = (await api.get(f"{LETTERS}/{letter}")).body
+    assert shown["value"]["encoding"] == "text"
+    assert '"customer_id":"c1"' in shown["value"]["data"]
+    assert shown["key"]["data"] == "c1"
+    assert {header["name"]: header["value"]["data"] for header in shown["headers"]}["ce_type"] == PointsAwarded.type
+    assert (shown["state"], shown["attempts"], shown["parked_events"]) == ("dead", 1, 3)
+
+
+@pytest.mark.parametrize(
+    ("value", "encoding", "data"),
+    [
+        (b"\xff\x00", "base64", base64.b64encode(b"\xff\x00").decode()),
+        ("é".encode() * SHOWN_BYTES, "text", "é" * (SHOWN_BYTES // 2)),
+        (b"", "text", ""),
+    ],
+)
+async def test_values_are_text_or_base64_and_long_ones_are_cut(
+    ward: Ward, api: ApiClient, value: bytes, encoding: str, data: str
+) -> None:
+    await ward.deliver(record(value))
+    (letter,) = await ward.letters()
+    shown = (await api.get(f"{LETTERS}/{letter}")).body["value"]
+    assert shown == {
+        "encoding": encoding, "data": data, "size": len(value), "truncated": len(value) > SHOWN_BYTES,
+    }  # fmt: skip
+
+
+async def test_a_replay_is_done_once_and_written_down(ward: Ward, api: ApiClient) -> None:
+    await _kill(ward, "c1")
+    (letter,) = await ward.letters()
+    first = await api.post(f"{LETTERS}/{letter}/replay", {"note": "try again"}, key="k1", subject="op-1")
+    assert (first.status, first.body["state"], first.body["attempts"]) == (200, "dead", 2)
+    ward.faults.mend()
+    second = await api.post(
+        f"{LETTERS}/{letter}/replay", {"note": "mended"}, key="k2", role="supervisor", subject="op-2"
+    )
+    assert (second.status, second.body["state"]) == (200, "replayed")
+    assert await ward.effects("c1") == [1, 2, 3, 4]
+    again = await api.post(
+        f"{LETTERS}/{letter}/replay", {"note": "mended"}, key="k2", role="supervisor", subject="op-2"
+    )
+    assert (again.status, again.body, again.headers["Idempotency-Replayed"]) == (200, second.body, "true")
+    settled = await api.post(f"{LETTERS}/{letter}/replay", {"note": "mended"}, key="k3")
+    assert (settled.status, settled.body["code"]) == (409, "dead_letter_settled")
+    actions = (await api.get(f"{LETTERS}/actions", letter_id=letter)).body["items"]
+    assert [(each["actor"], each["role"], each["action"], each["reason"]) for each in actions] == [
+        ("op-2", "supervisor", "replay", "mended"),
+        ("op-1", "administrator", "replay", "try again"),
+    ]
+    assert actions[0]["before"] == {"state": "dead", "attempts": 2, "code": "handler_failed"}
+    assert actions[0]["after"]["state"] == "replayed"
+    assert actions[0]["letter_id"] == str(letter)
+    assert actions[0]["request_id"]
+
+
+async def test_a_discard_lets_the_others_go_and_keeps_the_letter(ward: Ward, api: ApiClient) -> None:
+    await _kill(ward, "c1")
+    (letter,) = await ward.letters()
+    answer = await api.post(f"{LETTERS}/{letter}/discard", {"note": "a test order"}, key="k", subject="op-1")
+    assert (answer.status, answer.body["state"]) == (200, "discarded")
+    assert await ward.effects("c1") == [2, 3, 4]
+    shown = (await api.get(f"{LETTERS}/{letter}")).body
+    assert (shown["settled_by"], shown["settled_note"], shown["parked_events"]) == ("op-1", "a test order", 0)
+    assert (await api.get(f"{LETTERS}/actions")).body["items"][0]["action"] == "discard"
+
+
+async def test_a_group_is_replayed_in_steps(ward: Ward, api: ApiClient) -> None:
+    customers = [f"c{n}" for n in range(7)]
+    await _kill(ward, *customers)
+    fingerprint = (await api.get(f"{LETTERS}/groups")).body["items"][0]["fingerprint"]
+    ward.faults.throws = lambda customer, entry: customer == "c2" and int(entry) == 1
+    after, steps = None, list[tuple[int, int]]()
+    while True:
+        body = {"fingerprint": fingerprint, "limit": 3, "note": "mended", "after": after}
+        step = await api.post(f"{LETTERS}/replay", body, key=f"step-{len(steps)}")
+        steps.append((step.body["replayed"], step.body["still_dead"]))
+        after = step.body["next_after"]
+        if after is None:
+            break
+    assert steps == [(2, 1), (3, 0), (1, 0)]
+    for customer in customers:
+        assert await ward.effects(customer) == ([] if customer == "c2" else [1, 2, 3, 4])
+    assert len((await api.get(f"{LETTERS}/actions")).body["items"]) == 7
+
+
+async def test_what_may_not_be_is_refused(ward: Ward, api: ApiClient) -> None:
+    await _kill(ward, "c1")
+    (letter,) = await ward.letters()
+    path, body = f"{LETTERS}/{letter}/replay", {"note": "x"}
+    for role in ("viewer", "agent"):
+        assert (await api.get(f"{LETTERS}/{letter}", role=role)).status == 403
+        assert (await api.get(f"{LETTERS}/actions", role=role)).status == 403
+        assert (await api.post(path, body, key="k", role=role)).status == 403
+    assert (await api.post(path, body, key=None)).body["code"] == "idempotency_key_required"
+    assert (await api.post(path, {}, key="k")).body["errors"][0]["field"] == "body.note"
+    assert (await api.post(f"{LETTERS}/{uuid4()}/discard", body, key="k")).body["code"] == "dead_letter_not_found"
+    assert (await api.get(f"{LETTERS}/{uuid4()}")).status == 404
+    assert (await api.get(f"{LETTERS}/nonsense")).body["errors"][0]["field"] == "path.letter_id"
+    assert (await api.get(LETTERS, fingerprint="'; drop table")).status == 422
+    unknown = {"fingerprint": "0" * 16, "note": "x"}
+    assert (await api.post(f"{LETTERS}/replay", unknown, key="k")).body == {
+        "replayed": 0, "still_dead": 0, "next_after": None,
+    }  # fmt: skip
+    assert await ward.count("operator_actions") == 0
+    assert len(await ward.letters()) == 1
+
+
+async def test_the_audit_trail_cannot_be_changed(ward: Ward, api: ApiClient) -> None:
+    await _kill(ward, "c1")
+    (letter,) = await ward.letters()
+    await api.post(f"{LETTERS}/{letter}/discard", {"note": "x"}, key="k")
+    for change in (
+        "update operator_actions set actor = 'x'",
+        "delete from operator_actions",
+        "truncate operator_actions",
+    ):
+        with pytest.raises(asyncpg.RestrictViolationError):
+            await ward.partition.fetch(change)
+
+
+async def test_if_the_action_cannot_be_written_down_nothing_happens(ward: Ward, api: ApiClient) -> None:
+    await _kill(ward, "c1")
+    (letter,) = await ward.letters()
+    async with ward.partition.unit_of_work.begin() as transaction:
+        await transaction.connection.execute("alter table operator_actions add check (reason <> 'forbidden')")
+    answer = await api.post(f"{LETTERS}/{letter}/discard", {"note": "forbidden"}, key="k")
+    assert answer.status == 500
+    assert await ward.letters() == [letter]
+    assert await ward.effects("c1") == []
+    await ward.deliver(points("c1", 9))
+    assert await ward.count("parked_events") == 4
