@@ -77,7 +77,7 @@ async def test_the_service_offers_its_dead_letters_to_operators(stack: Stack) ->
 async def _has_letters(client: aiohttp.ClientSession, count: int) -> bool:
     async with client.get("/v1/dead-letters/groups") as response:
         groups = (await response.json())["items"]
-    return sum(group["count"] for group in groups) == count
+    return bool(sum(group["count"] for group in groups) == count)
 
 
 def _client(stack: Stack, role: str = "viewer") -> aiohttp.ClientSession:
