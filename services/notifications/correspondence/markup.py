@@ -74,13 +74,12 @@ def parse(source: str) -> Document:
         root = ET.fromstring(source)  # noqa: S314
     except ET.ParseError as error:
         raise MarkupError(f"not well-formed: {error}") from None
-    subject, *blocks = list(root)
-    if root.tag != "message" or subject.tag != "subject":
+    if root.tag != "message" or len(root) == 0 or root[0].tag != "subject":
         raise MarkupError("a message begins with its subject")
-    title = _inline(subject).replace("\n", " ")
+    title = _inline(root[0]).replace("\n", " ")
     if not title:
         raise MarkupError("the subject is empty")
-    return Document(title, tuple(_block(element) for element in blocks))
+    return Document(title, tuple(_block(element) for element in root[1:]))
 
 
 def to_text(document: Document) -> str:

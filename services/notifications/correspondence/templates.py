@@ -62,7 +62,15 @@ class Templates:
         context = {**data, "organisation": self._organisation}
         try:
             document = parse(versions[chosen].render(context))
-        except (TemplateError, MarkupError, TypeError, ValueError, ArithmeticError) as error:
+        except (
+            TemplateError,
+            MarkupError,
+            TypeError,
+            ValueError,
+            ArithmeticError,
+            AttributeError,
+            LookupError,
+        ) as error:
             raise TemplateDataError(f"{name} v{chosen}: {error}") from error
         return Rendered(
             template_version=chosen,
@@ -110,4 +118,5 @@ def _zone(name: str | None) -> tzinfo:
 
 def _paragraphs(text: str) -> list[list[str]]:
     """Paragraphs, separated by empty lines, each as its lines."""
-    return [part.splitlines() for part in re.split(r"\n\s*\n", text.replace("\r\n", "\n").strip()) if part.strip()]
+    lines = text.replace("\r\n", "\n").strip()
+    return [part.split("\n") for part in re.split(r"\n\s*\n", lines) if part.strip()]

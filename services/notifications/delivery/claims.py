@@ -32,7 +32,7 @@ class Claims:
         self._batch = batch
         self._token = uuid4()
         self._waiting: deque[Claim] = deque()
-        self._in_hand: dict[UUID, Claim] = {}
+        self._in_hand: dict[tuple[UUID, int], Claim] = {}
         self._claiming = asyncio.Lock()
         self._marks: GroupCommit[Claim, datetime | None] = GroupCommit(self._commit_marks)
         self._results: GroupCommit[Ended, None] = GroupCommit(self._commit_results)
@@ -57,8 +57,11 @@ class Claims:
 
     async def settle(self, ended: Ended) -> None:
         """Commit how an attempt ended, for as long as it takes."""
-        await self._persistently(lambda: self._results.submit(ended))
-        del self._in_hand[ended.key.message_id]
+        try:
+            await self._persistently(lambda: self._results.submit(ended))
+        finally:
+            # Whatever cannot be settled is left to the sweep, once its lease runs out.
+            self._in_hand.pop((ended.key.message_id, ended.attempt), None)
 
     async def renew_until(self, stop: asyncio.Event) -> None:
         """Prolong the leases of what is in hand, well before they run out."""
@@ -98,14 +101,14 @@ class Claims:
                 raise
             log.warning("no messages can be claimed", error=type(error).__name__)
             return False
-        self._in_hand |= {claim.key.message_id: claim for claim in claims}
+        self._in_hand |= {(claim.key.message_id, claim.attempt): claim for claim in claims}
         self._waiting.extend(claims)
         return bool(claims)
 
     async def _commit_marks(self, claims: Sequence[Claim]) -> list[datetime | Exception | None]:
         async with self._unit_of_work.begin() as transaction:
             marked = await store.mark_handing_over(transaction.connection, claims, token=self._token, lease=self._lease)
-        return [marked.get(claim.key.message_id) for claim in claims]
+        return [marked.get((claim.key.message_id, claim.attempt)) for claim in claims]
 
     async def _commit_results(self, ended: Sequence[Ended]) -> list[Exception | None]:
         async with self._unit_of_work.begin() as transaction:

@@ -1,5 +1,6 @@
 """A message as the bytes that SMTP carries."""
 
+import re
 from binascii import b2a_qp
 from dataclasses import dataclass
 from datetime import datetime
@@ -8,6 +9,13 @@ from email.message import EmailMessage
 from email.policy import SMTP
 from email.utils import format_datetime
 from uuid import UUID
+
+_ATOM = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+"
+_LOCAL = re.compile(rf"(?=.{{1,64}}$){_ATOM}(\.{_ATOM})*")
+_LABEL = "[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
+_DOMAIN = re.compile(rf"{_LABEL}(\.{_LABEL})*")
+
+_CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 
 
 class UnsendableError(ValueError):
@@ -55,11 +63,11 @@ def compose(letter: Letter, sender: Sender) -> Envelope:
     Raises:
         UnsendableError: the recipient's address cannot stand in a mail.
     """
-    recipient = ascii_address(letter.recipient_address)
+    local, domain = ascii_address(letter.recipient_address)
     named = EmailMessage(policy=SMTP)
     named["From"] = Address(sender.name, addr_spec=sender.address)
-    named["To"] = _named(letter.recipient_name, recipient)
-    named["Subject"] = letter.subject
+    named["To"] = Address(_printable(letter.recipient_name), local, domain)
+    named["Subject"] = _printable(letter.subject)
     boundary = f"=_{letter.message_id.hex}"
     # Only what holds names and free text needs the library, which takes longer than all the rest of sending.
     headers = (
@@ -72,7 +80,7 @@ def compose(letter: Letter, sender: Sender) -> Envelope:
     )
     parts = _part(boundary, "plain", letter.text) + _part(boundary, "html", letter.html)
     content = named.as_bytes().removesuffix(b"\r\n") + headers.encode() + parts + f"--{boundary}--\r\n".encode()
-    return Envelope(sender.address, recipient, content)
+    return Envelope(sender.address, f"{local}@{domain}", content)
 
 
 def _part(boundary: str, subtype: str, text: str) -> bytes:
@@ -86,8 +94,8 @@ def _part(boundary: str, subtype: str, text: str) -> bytes:
     return headers.encode() + body + b"\r\n"
 
 
-def ascii_address(address: str) -> str:
-    """The address with its domain in the form that the DNS knows.
+def ascii_address(address: str) -> tuple[str, str]:
+    """The local part and the domain as SMTP and the DNS know them (RFC 5321's Mailbox, without quoted strings).
 
     Raises:
         UnsendableError: 5.6.7 for a local part beyond ASCII, 5.1.3 for what is no address.
@@ -96,14 +104,14 @@ def ascii_address(address: str) -> str:
     if not local.isascii():
         raise UnsendableError("5.6.7", "The part before the @ is not ASCII.")
     try:
-        return f"{local}@{domain.encode('idna').decode()}"
+        domain = domain.encode("idna").decode("ascii")
     except UnicodeError:
         raise UnsendableError("5.1.2", "The domain is not valid.") from None
+    if not (_LOCAL.fullmatch(local) and _DOMAIN.fullmatch(domain)):
+        raise UnsendableError("5.1.3", "The address is not valid.")
+    return local, domain
 
 
-def _named(name: str, address: str) -> Address:
-    try:
-        return Address(name, addr_spec=address)
-    except (ValueError, IndexError):
-        # The parser of the standard library raises IndexError for some malformed addresses.
-        raise UnsendableError("5.1.3", "The address is not valid.") from None
+def _printable(text: str) -> str:
+    """The text on one line, without what the header parser of the standard library stumbles over."""
+    return " ".join(_CONTROL.sub(" ", text).split())

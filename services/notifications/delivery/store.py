@@ -77,7 +77,7 @@ _END_ATTEMPTS = """
     set ended_at = excluded.ended_at, outcome = excluded.outcome, status_code = excluded.status_code,
         diagnostic = excluded.diagnostic
     where a.outcome = 'unconfirmed'
-    returning message_id
+    returning message_id, attempt
 """
 
 _EXPIRED = """
@@ -104,21 +104,21 @@ async def claim(connection: Connection, *, token: UUID, lease: timedelta, limit:
 
 async def mark_handing_over(
     connection: Connection, claims: Sequence[Claim], *, token: UUID, lease: timedelta
-) -> dict[UUID, datetime]:
-    """Note that the content goes out now; when, by message. Claims that were lost meanwhile are missing there."""
+) -> dict[tuple[UUID, int], datetime]:
+    """Note that the content goes out now; when, by message and attempt. Claims that were lost are missing there."""
     rows = await connection.fetch(
         """update outgoing o
            set phase = 'handing_over', handed_over_at = clock_timestamp(), lease_until = now() + $5
            from unnest($1::text[], $2::uuid[], $3::int[]) as k (customer_id, message_id, attempt)
            where o.customer_id = k.customer_id and o.message_id = k.message_id and o.attempt = k.attempt
              and o.token = $4 and o.phase = 'claimed'
-           returning o.message_id, o.handed_over_at""",
+           returning o.message_id, o.attempt, o.handed_over_at""",
         *_columns([each.key for each in claims]),
         [each.attempt for each in claims],
         token,
         lease,
     )
-    return {row["message_id"]: row["handed_over_at"] for row in rows}
+    return {(row["message_id"], row["attempt"]): row["handed_over_at"] for row in rows}
 
 
 async def renew(connection: Connection, keys: Sequence[Key], *, token: UUID, lease: timedelta) -> None:
@@ -191,10 +191,12 @@ async def _end_attempts(connection: Connection, ended: Sequence[Ended]) -> None:
         [each.status_code for each in ended],
         [each.diagnostic for each in ended],
     )
-    written = {row["message_id"] for row in rows}
-    await _queue_again(connection, [each for each in ended if each.key.message_id in written])
-    await lock_messages(connection, list(written))
-    await update_statuses(connection, list(written))
+    # A group may hold two attempts at one message: what follows belongs to the attempt that was written.
+    written = {(row["message_id"], row["attempt"]) for row in rows}
+    await _queue_again(connection, [each for each in ended if (each.key.message_id, each.attempt) in written])
+    message_ids = list({message_id for message_id, _ in written})
+    await lock_messages(connection, message_ids)
+    await update_statuses(connection, message_ids)
 
 
 async def _queue_again(connection: Connection, ended: Sequence[Ended]) -> None:

@@ -50,7 +50,7 @@ class DeliveryWorker:
             async with asyncio.TaskGroup() as lanes:
                 for _ in range(self._connections):
                     lanes.create_task(self._lane(stop))
-            await asyncio.gather(*self._settling)
+            await asyncio.gather(*self._settling, return_exceptions=True)
             await self._claims.release()
             done.set()
 
@@ -117,7 +117,12 @@ class DeliveryWorker:
         _attempts.labels(ended.outcome).inc()
         task = asyncio.create_task(self._claims.settle(ended), name=f"settle-{ended.key.message_id}")
         self._settling.add(task)
-        task.add_done_callback(self._settling.discard)
+        task.add_done_callback(self._settled)
+
+    def _settled(self, task: asyncio.Task[None]) -> None:
+        self._settling.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            log.error("a result could not be recorded", task=task.get_name(), exc_info=error)
 
 
 def _ended(claim: Claim, handed_over_at: datetime | None, result: Result) -> Ended:
