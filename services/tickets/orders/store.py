@@ -1,8 +1,9 @@
 """Orders and tickets as bought: written once, read as the order history."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import astuple, dataclass
+from dataclasses import dataclass, fields
 from datetime import datetime
+from operator import attrgetter
 
 from services.tickets.lifecycle.domain import State, Ticket
 from services.tickets.lifecycle.store import (
@@ -14,7 +15,7 @@ from services.tickets.lifecycle.store import (
     ticket_of,
     tickets_of_orders,
 )
-from services.tickets.orders.domain import NewOrder, Order, Outcome, contested_orders
+from services.tickets.orders.domain import BoughtTicket, NewOrder, Order, Outcome, contested_orders
 from shared.db import Connection
 
 
@@ -45,6 +46,11 @@ class OrderView:
     tickets: Sequence[Ticket]
 
 
+# The columns below follow the fields.
+_order_columns = attrgetter(*(each.name for each in fields(Order)))
+_bought_columns = attrgetter(*(each.name for each in fields(BoughtTicket)))
+
+
 async def insert_orders(connection: Connection, orders: Sequence[Order]) -> set[str]:
     """Record orders and return the ids of those that were not on record before."""
     rows = await connection.fetch(
@@ -59,14 +65,6 @@ async def insert_orders(connection: Connection, orders: Sequence[Order]) -> set[
     return {row[0] for row in rows}
 
 
-def _order_columns(order: Order) -> tuple[object, ...]:
-    return (
-        order.order_id, order.customer_id, order.ordered_at, order.outcome, order.failure_reason, order.checkout_id,
-        order.receipt_id, order.store_id, order.terminal_id, order.transaction_id, order.payment_method,
-        order.payment_amount, order.currency,
-    )  # fmt: skip
-
-
 async def insert_tickets(connection: Connection, orders: Sequence[NewOrder]) -> list[NewOrder]:
     """Record the tickets of new orders. Orders that want a ticket id of another order are undone and returned."""
     lost: list[NewOrder] = []
@@ -76,10 +74,7 @@ async def insert_tickets(connection: Connection, orders: Sequence[NewOrder]) -> 
             break
         holders = await _holders(connection, pending)
         lost_now, again = contested_orders(pending, holders)
-        await connection.execute(
-            "delete from tickets where order_id = any($1::text[])",
-            [new.order.order_id for new in [*lost_now, *again]],
-        )
+        await _undo_tickets(connection, [*lost_now, *again])
         lost += lost_now
         pending = again
     if lost:
@@ -91,7 +86,7 @@ async def insert_tickets(connection: Connection, orders: Sequence[NewOrder]) -> 
 
 async def _try_tickets(connection: Connection, orders: Iterable[NewOrder]) -> int:
     rows = [
-        (new.order.order_id, new.order.customer_id, new.order.ordered_at, *astuple(ticket))
+        (new.order.order_id, new.order.customer_id, new.order.ordered_at, *_bought_columns(ticket))
         for new in orders
         for ticket in new.tickets
     ]
@@ -109,6 +104,15 @@ async def _try_tickets(connection: Connection, orders: Iterable[NewOrder]) -> in
         *zip(*rows, strict=True),
     )
     return int(tag.rpartition(" ")[2])
+
+
+async def _undo_tickets(connection: Connection, orders: Iterable[NewOrder]) -> None:
+    rows = [(new.order.order_id, ticket.ticket_id) for new in orders for ticket in new.tickets]
+    await connection.execute(
+        """delete from tickets t using unnest($1::text[], $2::text[]) as undone (order_id, ticket_id)
+           where t.ticket_id = undone.ticket_id and t.order_id = undone.order_id""",
+        *zip(*rows, strict=True),
+    )
 
 
 async def _holders(connection: Connection, orders: Iterable[NewOrder]) -> dict[str, str]:
