@@ -11,11 +11,11 @@ import urllib.request
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-import psutil
 import pytest
 
 from deploy.local.ports import DEFAULT_PORTS, free_ports, port_variable
 from deploy.local.stack import Stack
+from tests.support.processes import family, lives
 from tests.support.stack import Infra, temporary_state_dir
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -88,12 +88,15 @@ async def test_up_status_token_logs_down_clean(recourse: Recourse, state_dir: Pa
     assert status.stdout.count("healthy") == 4
     logs = await asyncio.to_thread(recourse, "logs", "mail", "-n", "5")
     assert logs.stdout.startswith("mail | ")
-    assert (await asyncio.to_thread(recourse, "up")).returncode == 0
+    sql = await asyncio.to_thread(recourse, "psql", "tickets", "-At", "-c", "select current_user")
+    assert sql.stdout.endswith("_tickets\n")
+    again = await asyncio.to_thread(recourse, "up")
+    assert again.returncode == 0, again.stderr
     assert stack.processes["loyalty"].pid not in {None, *pids}
 
-    running = [process.pid for process in stack.processes.values()]
+    running = family(stack)
     assert (await asyncio.to_thread(recourse, "down")).returncode == 0
-    assert [pid for pid in running if pid is not None and psutil.pid_exists(pid)] == []
+    assert [process.pid for process in running if lives(process)] == []
     assert (await asyncio.to_thread(recourse, "clean")).returncode == 0
     assert not await asyncio.to_thread(state_dir.exists)
 

@@ -17,23 +17,9 @@ from deploy.local.errors import StackError
 from deploy.local.ports import HOST
 from deploy.local.readiness import kafka_brokers
 from deploy.local.stack import Stack
+from tests.support.processes import family, lives
 from tests.support.stack import MakeStack
 from tests.support.wait import eventually
-
-
-def _family(stack: Stack) -> list[psutil.Process]:
-    found: list[psutil.Process] = []
-    for process in stack.processes.values():
-        if (running := process.find()) is not None:
-            found += [running, *running.children(recursive=True)]
-    return found
-
-
-def _lives(process: psutil.Process) -> bool:
-    try:
-        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
-    except psutil.NoSuchProcess:
-        return False
 
 
 async def _value(url: str, sql: str) -> object:
@@ -50,20 +36,20 @@ async def test_infrastructure_survives_kills_and_leaves_nothing_behind(make_stac
     postgres, kafka = stack.processes["postgres"], stack.processes["kafka-1"]
     await _value(stack.admin_url, "create table kept (id int)")
     await _value(stack.admin_url, "insert into kept values (7)")
-    started = _family(stack)
+    started = family(stack)
     assert len(started) > 2
 
     postgres.kill()
     kafka.kill()
-    assert [process.pid for process in started if _lives(process)] == []
+    assert [process.pid for process in started if lives(process)] == []
     postgres.start()
     kafka.start()
     assert await _value(stack.admin_url, "select id from kept") == 7
     assert kafka_brokers(HOST, kafka.port) == 1
 
-    restarted = _family(stack)
+    restarted = family(stack)
     stack.down()
-    assert [process.pid for process in restarted if _lives(process)] == []
+    assert [process.pid for process in restarted if lives(process)] == []
     assert not stack.is_running()
 
     stack.clean()
