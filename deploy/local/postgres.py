@@ -139,7 +139,7 @@ def execute(url: str, sql: str, **variables: str) -> str:
     Raises `StackError` with the server's message.
     """
     assignments = [part for name, value in variables.items() for part in ("-v", f"{name}={value}")]
-    address, password = _without_password(url)
+    address, password = without_password(url)
     result = subprocess.run(
         [*_PSQL, *assignments, "-d", address, "-f", "-"],
         executable=client_program("psql"),
@@ -181,8 +181,11 @@ def _login(role: str, password: str) -> str:
     return f"{quote(role, safe='')}:{quote(password, safe='')}"
 
 
-def _without_password(url: str) -> tuple[str, str]:
-    """The password travels in the environment, not in the arguments that every account can list."""
+def without_password(url: str) -> tuple[str, str]:
+    """The address without the password, and the password.
+
+    It travels in the environment (PGPASSWORD), not in the arguments that every account can list.
+    """
     parts = urlsplit(url)
     host = parts.netloc.rpartition("@")[2]
     address = f"{quote(unquote(parts.username or ADMIN), safe='')}@{host}"

@@ -23,7 +23,7 @@ def state_dir(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_help_lists_the_commands() -> None:
     output = CliRunner().invoke(build_app(), ["--help"]).output
 
-    for command in ("up", "down", "status", "logs", "clean", "token"):
+    for command in ("up", "down", "status", "logs", "clean", "token", "psql"):
         assert f" {command} " in output
 
 
@@ -45,6 +45,17 @@ def test_without_a_stack_one_sentence_says_what_to_do(
 @pytest.mark.parametrize("command", ["down", "clean"])
 def test_stopping_what_does_not_run_is_no_error(command: str) -> None:
     assert CliRunner().invoke(build_app(), [command]).exit_code == 0
+
+
+def test_sql_on_an_unknown_service_names_those_there_are(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("sys.argv", ["recourse", "psql", "bets"])
+
+    with pytest.raises(SystemExit):
+        main()
+
+    assert "choose one of accounts, tickets, notifications, loyalty" in capsys.readouterr().err
 
 
 def test_a_token_says_who_and_what_and_fits_the_published_key(state_dir: Path) -> None:
