@@ -16,7 +16,7 @@ import asyncpg
 
 from bench.figures import Round
 from deploy.local import postgres
-from deploy.local.config import default_state_dir, ephemeral_config
+from deploy.local.config import ephemeral_config, state_root
 from deploy.local.stack import Stack
 from services.accounts.app import SERVICE as ACCOUNTS
 from shared.db import migrate
@@ -127,7 +127,7 @@ class Bench:
 @contextmanager
 def running_stack() -> Iterator[Stack]:
     """PostgreSQL and Kafka on free ports in a state folder of their own; all of it removed afterwards."""
-    base = default_state_dir()
+    base = state_root()
     base.mkdir(parents=True, exist_ok=True)
     state_dir = Path(tempfile.mkdtemp(prefix="bench-", dir=base))
     state_dir.chmod(0o711)

@@ -89,12 +89,17 @@ class StackConfig(BaseModel):
             ) from None
 
 
+def state_root() -> Path:
+    """`.recourse` in the working copy: each stack that starts there has a folder of its own in it."""
+    return Path(__file__).resolve().parents[2] / ".recourse"
+
+
 def default_state_dir(environ: Mapping[str, str] = os.environ) -> Path:
-    """`.recourse` in the working copy, or what RECOURSE_STATE_DIR says."""
+    """The everyday stack's folder: `.recourse/local` in the working copy, or what RECOURSE_STATE_DIR says."""
     override = environ.get("RECOURSE_STATE_DIR", "").strip()
     if override:
         return Path(override).expanduser().resolve()
-    return Path(__file__).resolve().parents[2] / ".recourse"
+    return state_root() / "local"
 
 
 def local_config(

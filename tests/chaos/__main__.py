@@ -9,7 +9,7 @@ import asyncio
 import sys
 from pathlib import Path
 
-from deploy.local.config import default_state_dir
+from deploy.local.config import state_root
 from deploy.local.stack import Stack
 from tests.chaos.report import as_markdown, write_reports
 from tests.chaos.run import Plan, Run, chaos_stack
@@ -34,7 +34,7 @@ def main() -> int:
     """Run, print the report, and say by the exit status whether all is well."""
     given = _arguments()
     plan = Plan(given.rounds, given.seed, purchases=given.purchases, calls=given.calls, pace=given.pace)
-    state_dir = default_state_dir() / "chaos"
+    state_dir = state_root() / "chaos"
     if (state_dir / "stack.json").exists():
         Stack.attach(state_dir).clean()
     stack = chaos_stack(state_dir)

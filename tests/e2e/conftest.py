@@ -25,7 +25,7 @@ def platform_stack(infra: Infra) -> Iterator[Stack]:
                 postgres_admin_url=infra.admin_url,
                 topic_prefix=infra.topic_prefix(),
                 database_prefix=f"e2e_{secrets.token_hex(3)}_",
-                service_environment={"RECOURSE_PAYMENT_TIMEOUT": "20"},
+                service_environment={"RECOURSE_PAYMENT_TIMEOUT_SECONDS": "20"},
             )
         )
         try:

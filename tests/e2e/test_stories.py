@@ -54,7 +54,7 @@ async def test_a_cancellation_is_refunded_once_clawed_back_and_told(platform: Pl
     assert newest["ticket_id"] == ticket.id
     assert (view.points[0]["kind"], view.points[0]["points"], view.points_balance()) == ("clawed_back", -10, 15)
     timeline = await platform.items("tickets", f"/v1/tickets/{ticket.id}/timeline")
-    assert [entry["status"] for entry in timeline] == ["purchased", "paid", "cancelling", "cancelled"]
+    assert [entry["status"] for entry in reversed(timeline)] == ["purchased", "paid", "cancelling", "cancelled"]
     with pytest.raises(UnexpectedAnswerError, match="409 ticket_already_cancelled"):
         await platform.post("tickets", f"/v1/tickets/{ticket.id}/cancellation", {"reason": "again", "confirm": True})
     assert (await withdraw(platform, bought)).balance() == 0

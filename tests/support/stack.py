@@ -21,7 +21,7 @@ import asyncpg
 import psutil
 
 from deploy.local import postgres
-from deploy.local.config import StackConfig, default_state_dir, ephemeral_config
+from deploy.local.config import StackConfig, ephemeral_config, state_root
 from deploy.local.errors import StackError
 from deploy.local.stack import Stack
 
@@ -134,7 +134,7 @@ def temporary_state_dir() -> Iterator[Path]:
 
     Stacks that earlier, killed test runs left behind are removed first.
     """
-    base = default_state_dir()
+    base = state_root()
     base.mkdir(parents=True, exist_ok=True)
     _remove_abandoned(base)
     state_dir = Path(tempfile.mkdtemp(prefix="test-", dir=base))

@@ -29,11 +29,11 @@ def test_an_empty_variable_counts_as_unset() -> None:
     config = local_config(environ={"RECOURSE_KAFKA_BOOTSTRAP_SERVERS": "", "RECOURSE_STATE_DIR": " "})
 
     assert config.kafka_names == ["kafka-1"]
-    assert config.state_dir.name == ".recourse"
+    assert config.state_dir == default_state_dir({})
 
 
 def test_the_state_folder_is_in_the_working_copy_by_default() -> None:
-    assert default_state_dir({}) == Path(__file__).resolve().parents[3] / ".recourse"
+    assert default_state_dir({}) == Path(__file__).resolve().parents[3] / ".recourse" / "local"
 
 
 def test_a_saved_configuration_is_loaded_as_it_was_and_private(tmp_path: Path) -> None:
