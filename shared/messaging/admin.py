@@ -30,6 +30,13 @@ def topic_names() -> list[str]:
     return [*TOPICS, *(topic + DEAD_SUFFIX for topic in TOPICS)]
 
 
+def retention_ms(topic: str) -> int | None:
+    """How long a topic keeps its records; None for a compacted one, which keeps the last of each key."""
+    if topic in COMPACTED:
+        return None
+    return (4 if topic.endswith(DEAD_SUFFIX) else 1) * WEEK_MS
+
+
 async def ensure_topics(
     bootstrap_servers: str, *, prefix: str = "", partitions: int = 6, replication: int = 1
 ) -> list[str]:
@@ -55,10 +62,8 @@ def _new_topic(name: str, prefix: str, partitions: int, replication: int) -> Any
         "max.message.bytes": str(MAX_RECORD_BYTES + (500_000 if name.endswith(DEAD_SUFFIX) else 0)),
         "min.insync.replicas": str(2 if replication >= 3 else 1),
     }
-    if name in COMPACTED:
-        configs["cleanup.policy"] = "compact"
-    else:
-        configs["retention.ms"] = str((4 if name.endswith(DEAD_SUFFIX) else 1) * WEEK_MS)
+    retention = retention_ms(name)
+    configs |= {"cleanup.policy": "compact"} if retention is None else {"retention.ms": str(retention)}
     return NewTopic(prefix + name, partitions, replication, topic_configs=configs)
 
 
