@@ -56,7 +56,7 @@ class Customer:
 
 def normalize_email(email: str) -> str:
     """Without surrounding blanks and case: no mail provider of note tells addresses apart by case."""
-    return email.strip().casefold()
+    return email.strip().lower()
 
 
 def normalize_phone(phone: str) -> str | None:

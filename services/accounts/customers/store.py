@@ -49,8 +49,14 @@ async def find(
 ) -> list[Customer]:
     """Customers to which any of the criteria that are given applies, by id, after the id `after`."""
     rows = await connection.fetch(
-        f"""select {_COLUMNS} from customers
-            where (customer_id = $1 or email_key = $2 or phone_key = $3) and customer_id > $4
+        f"""select {_COLUMNS} from customers where customer_id = any (array(
+                select customer_id from customers where customer_id = $1 and customer_id > $4
+                union
+                (select customer_id from customers where email_key = $2 and customer_id > $4
+                 order by customer_id limit $5)
+                union
+                (select customer_id from customers where phone_key = $3 and customer_id > $4
+                 order by customer_id limit $5)))
             order by customer_id limit $5""",  # noqa: S608 - as above
         customer_id, email_key, phone_key, after, limit,
     )  # fmt: skip

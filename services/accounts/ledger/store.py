@@ -3,29 +3,22 @@
 from collections.abc import Collection, Sequence
 from typing import Any, NamedTuple
 
-from services.accounts.ledger.domain import Account, Charge, Key, Kind, Ledger, Status
+from services.accounts.ledger.domain import Account, Charge, Entry, Key, Kind, Ledger, Status
 from services.accounts.ledger.requests import Cancellation
 from shared.db import Connection
 
-_ENTRY_COLUMNS = """customer_id, seq, entry_id, occurred_at, recorded_at, kind, status, method, amount_in, amount_out,
-    currency, balance, cause_kind, cause_id, order_id, ticket_id, actor, code, reason, description, internal_note"""
+_ENTRY_COLUMNS = ", ".join(Entry._fields)
 
-# Entries, charges and accounts in one statement: one round trip, whatever the batch holds. (Below, `offset 0` makes
-# a subquery a look-up by key for each row asked for, whatever the planner knows of the size of the table.)
-_SAVE = f"""
+# Below, `offset 0` makes a subquery a look-up by key for each row asked for, whatever the planner knows of the size
+# of the table.
+_SAVE = """
     with charges_saved as (
         insert into charges (customer_id, order_id, charged, amount, currency, reversed_amount)
-        select * from unnest($22::text[], $23::text[], $24::boolean[], $25::bigint[], $26::text[], $27::bigint[])
-        on conflict (customer_id, order_id) do update set reversed_amount = excluded.reversed_amount),
-    accounts_saved as (
-        update accounts a set currency = e.currency, balance = e.balance, last_seq = e.last_seq
-        from unnest($28::text[], $29::text[], $30::bigint[], $31::bigint[]) as e (id, currency, balance, last_seq)
-        where a.customer_id = e.id and a.customer_id = any($28::text[]))
-    insert into ledger_entries ({_ENTRY_COLUMNS})
-    select * from unnest(
-        $1::text[], $2::bigint[], $3::uuid[], $4::timestamptz[], $5::timestamptz[], $6::text[], $7::text[],
-        $8::text[], $9::bigint[], $10::bigint[], $11::text[], $12::bigint[], $13::text[], $14::text[], $15::text[],
-        $16::text[], $17::text[], $18::text[], $19::text[], $20::text[], $21::text[])"""  # noqa: S608 - constants
+        select * from unnest($1::text[], $2::text[], $3::boolean[], $4::bigint[], $5::text[], $6::bigint[])
+        on conflict (customer_id, order_id) do update set reversed_amount = excluded.reversed_amount)
+    update accounts a set currency = e.currency, balance = e.balance, last_seq = e.last_seq
+    from unnest($7::text[], $8::text[], $9::bigint[], $10::bigint[]) as e (id, currency, balance, last_seq)
+    where a.customer_id = e.id and a.customer_id = any($7::text[])"""
 
 
 async def save(connection: Connection, ledger: Ledger) -> None:
@@ -34,9 +27,9 @@ async def save(connection: Connection, ledger: Ledger) -> None:
         return
     moved = {entry.customer_id: ledger.accounts[entry.customer_id] for entry in ledger.entries}
     charges = ledger.changed_charges.values()
+    await connection.copy_records_to_table("ledger_entries", records=ledger.entries, columns=Entry._fields)
     await connection.execute(
         _SAVE,
-        *zip(*ledger.entries, strict=True),
         [each.customer_id for each in charges],
         [each.order_id for each in charges],
         [each.charged for each in charges],
