@@ -16,10 +16,11 @@ import pytest
 from deploy.local.config import SERVICES
 from tests.support.containers import DOCKERFILE, ROOT, assemble, instructions, stages
 
+# What each image runs: the module, and how it ends when nothing is set.
 PROGRAMS = {
-    **{service: [f"services.{service}.__main__"] for service in SERVICES},
-    "jobs": ["shared.messaging.admin", "deploy.compose.tokens"],
-    "mail": ["deploy.local.mailserver.__main__"],
+    **{service: (f"services.{service}", "RECOURSE_DATABASE_URL is not set") for service in SERVICES},
+    "jobs": ("shared.messaging.admin", "RECOURSE_KAFKA_BOOTSTRAP_SERVERS is not set"),
+    "mail": ("deploy.local.mailserver", "kafka_bootstrap_servers"),
 }
 LOCKS = {**dict.fromkeys([*SERVICES, "jobs"], "services.txt"), "mail": "mail.txt"}
 
@@ -30,19 +31,33 @@ def test_hadolint_finds_nothing() -> None:
     assert result.returncode == 0, result.stdout
 
 
-@pytest.mark.parametrize("target", PROGRAMS)
-def test_an_image_holds_what_its_program_imports(target: str, tmp_path: Path) -> None:
-    assemble(target, tmp_path)
-    result = subprocess.run(
-        [sys.executable, "-c", f"import {', '.join([*PROGRAMS[target], 'shared.probe'])}"],
+def _run(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run Python on the tree of an image, which stands before the work tree that an installation makes importable."""
+    return subprocess.run(
+        [sys.executable, *arguments],
         cwd="/",
-        # The tree of the image in front of the work tree, which an editable install makes importable.
-        env={"PYTHONPATH": str(tmp_path), "PYTHONDONTWRITEBYTECODE": "1", "PATH": "/usr/bin:/bin"},
+        env={"PYTHONPATH": str(folder), "PYTHONDONTWRITEBYTECODE": "1", "PATH": "/usr/bin:/bin"},
         capture_output=True,
         text=True,
         check=False,
     )
-    assert result.returncode == 0, result.stderr
+
+
+@pytest.mark.parametrize("target", PROGRAMS)
+def test_an_image_holds_all_that_its_program_needs_to_start(target: str, tmp_path: Path) -> None:
+    module, complaint = PROGRAMS[target]
+    assemble(target, tmp_path)
+    ended = _run(tmp_path, "-m", module)
+    assert ended.returncode != 0
+    assert complaint in ended.stderr
+
+
+@pytest.mark.parametrize("target", PROGRAMS)
+def test_an_image_holds_its_other_programs(target: str, tmp_path: Path) -> None:
+    assemble(target, tmp_path)
+    assert _run(tmp_path, "-m", "shared.probe").returncode == 2
+    if target == "jobs":
+        assert _run(tmp_path, "-m", "deploy.compose.tokens", "--help").returncode == 0
 
 
 @pytest.mark.parametrize("target", PROGRAMS)

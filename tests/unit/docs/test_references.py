@@ -12,7 +12,8 @@ from deploy.cli.main import build_app
 from tests.support.containers import ROOT
 
 DOCUMENTS = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), ROOT / "requirements" / "README.md"])
-TOP = {path.name for path in ROOT.iterdir()}
+# What is made on the machine need not be there.
+TOP = {path.name for path in ROOT.iterdir()} - {".recourse", ".venv"}
 BLOCK = re.compile(r"^```(?:sh|mermaid|sql)\n(.*?)^```$", flags=re.MULTILINE | re.DOTALL)
 
 
