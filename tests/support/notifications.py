@@ -63,7 +63,8 @@ class MailSink:
     """An SMTP server. `rcpt` and `data` have, by recipient, the replies to give before it accepts.
 
     The reply HANG_UP closes the connection instead. A recipient in `stalled_rcpt` or `stalled_data` gets no reply at
-    that point until `resume` is set. `received` has what came with its final dot, whatever was replied.
+    that point until `resume` is set. `received` has what came with its final dot, whatever was replied. `options` are
+    those of aiosmtpd's `SMTP`.
     """
 
     port: int
@@ -75,6 +76,13 @@ class MailSink:
     received: list[tuple[str, EmailMessage]] = field(default_factory=list)
     offered: list[str] = field(default_factory=list)
     sessions: set[SMTP] = field(default_factory=set)
+    options: dict[str, Any] = field(default_factory=dict)
+
+    def hang_up(self) -> None:
+        """Close all connections at once."""
+        for protocol in self.sessions:
+            _abort(protocol)
+        self.sessions.clear()
 
     def received_by(self, recipient: str) -> list[EmailMessage]:
         """What came for one recipient."""
@@ -129,7 +137,7 @@ async def sink_listening(sink: MailSink) -> AsyncIterator[None]:
     loop = asyncio.get_running_loop()
 
     def session() -> SMTP:
-        protocol = SMTP(sink, hostname="localhost", loop=loop)
+        protocol = SMTP(sink, hostname="localhost", loop=loop, **sink.options)
         sink.sessions.add(protocol)
         return protocol
 
@@ -139,9 +147,7 @@ async def sink_listening(sink: MailSink) -> AsyncIterator[None]:
     finally:
         sink.resume.set()
         server.close()
-        for protocol in sink.sessions:
-            _abort(protocol)
-        sink.sessions.clear()
+        sink.hang_up()
 
 
 def another_worker(partition: Partition, sink: MailSink) -> Job:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
+from time import monotonic
 from typing import Any, TypeVar
 
 from services.notifications.correspondence import store
@@ -18,6 +19,9 @@ from shared.messaging import AnyHandler, Batch, Handler, Received
 
 E = TypeVar("E", bound=Event)
 
+# The database ends a transaction in which nothing is heard of a client for some seconds, and the event loop serves
+# others too: rendering a batch pauses this often for a statement.
+_LONGEST_SILENCE_SECONDS = 0.1
 _TICKET = {"id", "lottery", "draw_number", "draw_at", "price"}
 
 
@@ -50,14 +54,17 @@ class CorrespondenceEvents:
     async def _tell(self, batch: Batch[E], drafts_of: Callable[[E], Sequence[Draft]]) -> None:
         known = await recipients.known(batch.connection, list({event.key for event in batch.events}))
         messages: list[Message] = []
+        since = monotonic()
         for event in batch.events:
             recipient = known.get(event.key)
             if recipient is None:
                 batch.wait(event, known_cause(event.key))
-            else:
-                messages += self._messages(batch, event, drafts_of(event.data), recipient)
-        if messages:
-            await _record(batch, messages)
+                continue
+            messages += self._messages(batch, event, drafts_of(event.data), recipient)
+            if monotonic() - since > _LONGEST_SILENCE_SECONDS:
+                await _record(batch, messages)
+                messages, since = [], monotonic()
+        await _record(batch, messages)
 
     def _messages(
         self, batch: Batch[E], event: Received[E], drafts: Sequence[Draft], recipient: Recipient
@@ -84,6 +91,8 @@ class CorrespondenceEvents:
 
 async def _record(batch: Batch[Any], messages: Sequence[Message]) -> None:
     """Put the messages on record and those that are new and have an address into the queue."""
+    if not messages:
+        return
     added = await store.add(batch.connection, messages)
     await enqueue(
         batch.connection,

@@ -8,14 +8,20 @@ from email.headerregistry import Address
 from email.message import EmailMessage
 from email.policy import SMTP
 from email.utils import format_datetime
+from functools import cache
 from uuid import UUID
 
 _ATOM = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+"
 _LOCAL = re.compile(rf"(?=.{{1,64}}$){_ATOM}(\.{_ATOM})*")
 _LABEL = "[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
 _DOMAIN = re.compile(rf"{_LABEL}(\.{_LABEL})*")
-
 _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
+
+
+# What needs neither quotes nor encoding nor folding in a header.
+_PLAIN_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9 '-]*")
+_PLAIN_TEXT = re.compile(r"[A-Za-z0-9][A-Za-z0-9 .,:;!/()'-]*")
+_LINE = 78
 
 
 class UnsendableError(ValueError):
@@ -64,14 +70,12 @@ def compose(letter: Letter, sender: Sender) -> Envelope:
         UnsendableError: the recipient's address cannot stand in a mail.
     """
     local, domain = ascii_address(letter.recipient_address)
-    named = EmailMessage(policy=SMTP)
-    named["From"] = Address(sender.name, addr_spec=sender.address)
-    named["To"] = Address(_printable(letter.recipient_name), local, domain)
-    named["Subject"] = _printable(letter.subject)
     boundary = f"=_{letter.message_id.hex}"
-    # Only what holds names and free text needs the library, which takes longer than all the rest of sending.
     headers = (
-        f"Date: {format_datetime(letter.created_at)}\r\n"
+        _from(sender)
+        + _to(_printable(letter.recipient_name), local, domain)
+        + _subject(_printable(letter.subject))
+        + f"Date: {format_datetime(letter.created_at)}\r\n"
         f"Message-ID: <{letter.message_id}@{sender.address.rpartition('@')[2]}>\r\n"
         f"X-Recourse-Message-Id: {letter.message_id}\r\n"
         f"X-Recourse-Customer-Id: {letter.customer_id}\r\n"
@@ -79,8 +83,35 @@ def compose(letter: Letter, sender: Sender) -> Envelope:
         f'Content-Type: multipart/alternative; boundary="{boundary}"\r\n\r\n'
     )
     parts = _part(boundary, "plain", letter.text) + _part(boundary, "html", letter.html)
-    content = named.as_bytes().removesuffix(b"\r\n") + headers.encode() + parts + f"--{boundary}--\r\n".encode()
-    return Envelope(sender.address, f"{local}@{domain}", content)
+    return Envelope(
+        sender.address, f"{local}@{domain}", headers.encode("ascii") + parts + f"--{boundary}--\r\n".encode()
+    )
+
+
+@cache
+def _from(sender: Sender) -> str:
+    return _folded("From", Address(sender.name, addr_spec=sender.address))
+
+
+def _to(name: str, local: str, domain: str) -> str:
+    line = f"To: {name} <{local}@{domain}>\r\n"
+    if _PLAIN_NAME.fullmatch(name) and len(line) <= _LINE:
+        return line
+    return _folded("To", Address(name, local, domain))
+
+
+def _subject(subject: str) -> str:
+    line = f"Subject: {subject}\r\n"
+    if _PLAIN_TEXT.fullmatch(subject) and len(line) <= _LINE:
+        return line
+    return _folded("Subject", subject)
+
+
+def _folded(name: str, value: str | Address) -> str:
+    """A header with all that names and free text may need. It takes longer than all the rest of sending a mail."""
+    header = EmailMessage(policy=SMTP)
+    header[name] = value
+    return header.as_bytes().decode("ascii").removesuffix("\r\n")
 
 
 def _part(boundary: str, subtype: str, text: str) -> bytes:

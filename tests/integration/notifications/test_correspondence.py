@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from shared.contracts import Event
+from shared.contracts import Event, TicketsPaid
 from tests.support.notifications import cancelled, customer, messages, paid, request
 from tests.support.partition import Partition
 
@@ -106,3 +106,12 @@ async def test_two_processes_that_tell_the_same_fact_tell_it_once(partition: Par
     facts = [paid("c1", f"o{n}") for n in range(20)]
     await asyncio.gather(*(partition.deliver_beside(*facts) for _ in range(4)))
     assert len(await messages(partition, "c1")) == 20
+
+
+async def test_a_batch_that_takes_long_to_render_does_not_leave_its_transaction_idle(partition: Partition) -> None:
+    async with partition.unit_of_work.begin() as transaction:
+        await transaction.connection.execute("set idle_in_transaction_session_timeout = '1s'")
+    ticket = TicketsPaid.example["tickets"][0]
+    tickets = [ticket | {"id": f"t{n}"} for n in range(100)]
+    await partition.deliver(customer("c1"), *(paid("c1", f"o{n}", tickets=tickets) for n in range(200)))
+    assert len(await messages(partition, "c1")) == 200

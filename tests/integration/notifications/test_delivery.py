@@ -6,10 +6,7 @@ from uuid import uuid4
 
 import pytest
 
-from deploy.local.ports import free_ports
-from services.notifications.app import SERVICE
 from services.notifications.delivery import store
-from services.notifications.delivery.worker import DeliveryWorker
 from tests.support.messaging import eventually
 from tests.support.notifications import (
     HANG_UP,
@@ -22,12 +19,10 @@ from tests.support.notifications import (
     outcomes,
     paid,
     request,
-    sink_listening,
     status,
     working,
 )
-from tests.support.partition import Partition, partition_of
-from tests.support.stack import Infra
+from tests.support.partition import Partition
 
 C1 = "c1@example.com"
 LEASE = timedelta(seconds=30)
@@ -170,20 +165,6 @@ async def test_a_worker_that_lost_its_claim_before_the_hand_over_does_not_send(
     assert len(sink.received_by(C1)) == 1
 
 
-async def test_a_server_that_is_away_costs_no_attempt(infra: Infra) -> None:
-    away = MailSink(free_ports(["sink"])["sink"])
-    async with partition_of(infra, SERVICE, smtp_port=away.port) as partition:
-        (job,) = partition.parts.jobs
-        worker = getattr(job, "__self__")  # noqa: B009 - functions have none
-        await partition.deliver(customer("c1"), paid("c1"))
-        async with working(partition):
-            await eventually(lambda: _is_unreachable(worker))
-            assert await partition.fetch("select phase, attempt from outgoing") == [("queued", 0)]
-            async with sink_listening(away):
-                await eventually(lambda: _outcomes_are(partition, "c1", ["accepted"]))
-    assert len(away.received) == 1
-
-
 async def test_an_address_that_mail_cannot_name_is_a_hard_bounce(partition: Partition, sink: MailSink) -> None:
     addresses = {"c1": "jürgen@example.com", "c2": "a..b@exa mple.com".replace(" ", ""), "c3": "<x@example.com"}
     for name, address in addresses.items():
@@ -230,10 +211,6 @@ async def test_claims_do_not_overlap_and_an_expired_token_does_nothing(partition
         ("pending", 4),
         ("unconfirmed", 2),
     ]
-
-
-async def _is_unreachable(worker: DeliveryWorker) -> bool:
-    return not worker._reachable
 
 
 async def _ended(partition: Partition, customer_id: str, attempts: int) -> bool:

@@ -14,7 +14,8 @@ from services.notifications.delivery.mail import Letter, Sender, UnsendableError
 SENDER = Sender("Lotto & Söhne, Inc.", "no-reply@recourse.example")
 IDENTITY = UUID("01a2012e-fd63-72d7-9059-71007f0ac649")
 TEXT = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\r"))
-LINE = TEXT.map(lambda text: " ".join("".join(char if char.isprintable() else " " for char in text).split()))
+PLAIN = st.text("Ab9 .,:;!/()'-=?", max_size=90).map(lambda text: " ".join(text.split()))
+LINE = PLAIN | TEXT.map(lambda text: " ".join("".join(char if char.isprintable() else " " for char in text).split()))
 
 
 def letter(**changes: object) -> Letter:
@@ -52,7 +53,7 @@ def test_names_and_subjects_read_back_or_at_least_stay_in_their_header(name: str
         "From", "To", "Subject", "Date", "Message-ID", "X-Recourse-Message-Id", "X-Recourse-Customer-Id",
         "MIME-Version", "Content-Type",
     ]  # fmt: skip
-    if subject.isascii():
+    if subject.isascii() and "=?" not in subject:
         assert mail["Subject"] == subject
 
 
