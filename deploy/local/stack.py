@@ -169,11 +169,12 @@ class Stack:
         self._start_postgres()
         with self._progress.task("Preparing the databases"):
             prepare = self._services.prepare_database
-            self._in_parallel(*(partial(prepare, service) for service in self.config.services))
+            stopped = {service for name, service in self.config.service_names if self.processes[name].pid is None}
+            self._in_parallel(*(partial(prepare, service) for service in stopped))
 
     def _bring_up_kafka(self) -> None:
         self._start_kafka()
-        if self.config.services or self.config.mail:
+        if any(self.processes[spec.name].pid is None for spec in self._services.specs()):
             with self._progress.task("Creating the topics"):
                 self._services.create_topics()
 
