@@ -28,9 +28,11 @@ async def prepare_session(connection: Connection) -> None:
     """Make jsonb columns Python values on this connection."""
     await connection.set_type_codec(
         "jsonb",
-        encoder=lambda value: orjson.dumps(value).decode(),
-        decoder=orjson.loads,
+        # Binary, so that rows with such a column can be copied in: a version number, then the text.
+        encoder=lambda value: b"\x01" + orjson.dumps(value),
+        decoder=lambda data: orjson.loads(data[1:]),
         schema="pg_catalog",
+        format="binary",
     )
 
 
