@@ -37,9 +37,7 @@ class ServiceSettings(BaseSettings):
     auth_jwks_url: str = Field(pattern=r"^(https?|file)://")
     auth_issuer: str
     auth_audience: str
-    cors_origins: str = Field(
-        default="", description="Origins that may call from a browser, separated by commas."
-    )
+    cors_origins: str = Field(default="", description="Origins that may call from a browser, separated by commas.")
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     log_format: Literal["json", "text"] = "json"
 

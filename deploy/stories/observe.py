@@ -85,7 +85,7 @@ class Observer:
         """Watch until the condition holds. Raises TimeoutError, naming `what`, when it does not in time."""
         try:
             async with asyncio.timeout(seconds):
-                while not condition(await self._look()):
+                while not condition(await self._look()):  # noqa: ASYNC110 - the view lives in other processes
                     await asyncio.sleep(POLL_SECONDS)
         except TimeoutError:
             raise TimeoutError(f"{what}: not seen within {seconds:.0f} s; seen: {self.view}") from None
