@@ -17,6 +17,9 @@ def is_transient(error: BaseException) -> bool:
         return state[:2] in _TRANSIENT_CLASSES or state in _TRANSIENT_STATES
     if isinstance(error, asyncpg.InterfaceError):
         return not isinstance(error, asyncpg.exceptions.DataError) and _says_closed(error)
+    if isinstance(error, asyncpg.InternalClientError):
+        # A connection that the server cut while it was idle, met before asyncpg has noticed.
+        return "cannot switch to state" in str(error)
     return isinstance(error, OSError | TimeoutError)
 
 
