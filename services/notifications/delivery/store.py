@@ -6,7 +6,7 @@ and the consumer of reports do not block each other for good.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 from uuid import UUID
 
@@ -41,6 +41,7 @@ class Ended:
     attempt: int
     started_at: datetime
     handed_over_at: datetime | None
+    ended_at: datetime
     outcome: Outcome
     status_code: str | None
     diagnostic: str | None
@@ -67,11 +68,9 @@ _CLAIM = """
 _END_ATTEMPTS = """
     insert into delivery_attempts as a
         (customer_id, message_id, attempt, started_at, handed_over_at, ended_at, outcome, status_code, diagnostic)
-    select customer_id, message_id, attempt, started_at, handed_over_at, clock_timestamp(), outcome, status_code,
-           diagnostic
-    from unnest($1::text[], $2::uuid[], $3::int[], $4::timestamptz[], $5::timestamptz[], $6::text[], $7::text[],
-                $8::text[])
-        as e (customer_id, message_id, attempt, started_at, handed_over_at, outcome, status_code, diagnostic)
+    select * from unnest($1::text[], $2::uuid[], $3::int[], $4::timestamptz[], $5::timestamptz[], $6::timestamptz[],
+                         $7::text[], $8::text[], $9::text[])
+        as e (customer_id, message_id, attempt, started_at, handed_over_at, ended_at, outcome, status_code, diagnostic)
     order by customer_id, message_id
     on conflict (customer_id, message_id, attempt) do update
     set ended_at = excluded.ended_at, outcome = excluded.outcome, status_code = excluded.status_code,
@@ -187,6 +186,7 @@ async def _end_attempts(connection: Connection, ended: Sequence[Ended]) -> None:
         [each.attempt for each in ended],
         [each.started_at for each in ended],
         [each.handed_over_at for each in ended],
+        [each.ended_at for each in ended],
         [each.outcome for each in ended],
         [each.status_code for each in ended],
         [each.diagnostic for each in ended],
@@ -231,6 +231,7 @@ def _expired(
         attempt=attempt,
         started_at=started_at,
         handed_over_at=handed_over_at,
+        ended_at=datetime.now(UTC),
         outcome=Outcome.UNCONFIRMED if handed_over else Outcome.ABANDONED,
         status_code=None,
         diagnostic="The worker stopped while it handed the message over."

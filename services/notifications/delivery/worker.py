@@ -126,7 +126,8 @@ class DeliveryWorker:
 
 
 def _ended(claim: Claim, handed_over_at: datetime | None, result: Result) -> Ended:
-    age = datetime.now(UTC) - claim.letter.created_at
+    now = datetime.now(UTC)
+    age = now - claim.letter.created_at
     outcome, retry_in = result.outcome, None
     if outcome is Outcome.ACCEPTED:
         _seconds.observe(age.total_seconds())
@@ -139,6 +140,7 @@ def _ended(claim: Claim, handed_over_at: datetime | None, result: Result) -> End
         attempt=claim.attempt,
         started_at=claim.started_at,
         handed_over_at=handed_over_at,
+        ended_at=now,
         outcome=outcome,
         status_code=result.status_code,
         diagnostic=result.detail,

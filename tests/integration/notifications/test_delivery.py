@@ -4,6 +4,7 @@ import asyncio
 from datetime import timedelta
 from uuid import uuid4
 
+import asyncpg
 import pytest
 
 from services.notifications.delivery import store
@@ -60,6 +61,18 @@ async def test_each_of_many_messages_is_sent_once_by_several_workers(partition: 
     async with working(partition), working(partition, second), working(partition, third):
         await eventually(lambda: _queue_is_empty(partition))
     assert sorted(address for address, _ in sink.received) == sorted(f"{name}@example.com" for name in names)
+
+
+async def test_a_database_that_goes_away_loses_and_doubles_nothing(partition: Partition, sink: MailSink) -> None:
+    names = [f"c{n}" for n in range(150)]
+    await partition.deliver(*(customer(name) for name in names), *(paid(name) for name in names))
+    async with working(partition):
+        for share in (20, 50, 80, 110):
+            await eventually(lambda n=share: _received_in_all(sink, n))  # type: ignore[misc]
+            await _cut_connections(partition)
+        await eventually(lambda: _queue_is_empty(partition))
+    assert sorted(address for address, _ in sink.received) == sorted(f"{name}@example.com" for name in names)
+    assert await partition.fetch("select distinct status from correspondence") == [("pending",)]
 
 
 @pytest.mark.parametrize("place", ["rcpt", "data"])
@@ -222,7 +235,26 @@ async def _outcomes_are(partition: Partition, customer_id: str, expected: list[s
 
 
 async def _queue_is_empty(partition: Partition) -> bool:
-    return await partition.fetch("select 1 from outgoing limit 1") == []
+    try:
+        return await partition.fetch("select 1 from outgoing limit 1") == []
+    except (asyncpg.PostgresError, asyncpg.InterfaceError):
+        # One of the connections that were cut.
+        return False
+
+
+async def _cut_connections(partition: Partition) -> None:
+    connection = await asyncpg.connect(partition.database.dsn)
+    try:
+        await connection.execute(
+            "select pg_terminate_backend(pid) from pg_stat_activity"
+            " where datname = current_database() and pid <> pg_backend_pid()"
+        )
+    finally:
+        await connection.close()
+
+
+async def _received_in_all(sink: MailSink, count: int) -> bool:
+    return len(sink.received) >= count
 
 
 async def _received(sink: MailSink, address: str) -> bool:
