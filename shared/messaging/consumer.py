@@ -93,7 +93,7 @@ class Consumer:
             self._joined = False
             await self.release()
             await self._commit_to_kafka(client)
-            await stop_client(client.stop())
+            await stop_client(client)
 
     def assign(self, client: Any, partitions: Iterable[Any]) -> None:
         """Start a worker for each partition that the group gave to this process."""

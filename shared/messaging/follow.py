@@ -45,7 +45,7 @@ async def follow(
         async for record in _records(client, topic, ends if to_present else None):
             yield record
     finally:
-        await stop_client(client.stop())
+        await stop_client(client)
 
 
 async def _partitions(kafka: KafkaSettings, topic: str) -> list[Any]:
@@ -56,7 +56,7 @@ async def _partitions(kafka: KafkaSettings, topic: str) -> list[Any]:
             # Asking for one topic by name may create it; asking for all does not.
             found = {each["topic"]: each["partitions"] for each in await admin.describe_topics()}
     finally:
-        await stop_client(admin.close())
+        await stop_client(admin)
     name = kafka.full_name(topic)
     if name not in found:
         ours = [kafka.short_name(each) for each in found if each.startswith(kafka.topic_prefix)]

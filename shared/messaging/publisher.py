@@ -24,13 +24,16 @@ class Publication:
     value: bytes | None
 
     @classmethod
-    def of(cls, event: Event, *, source: str, event_id: str | None = None) -> Self:
-        """The event in binary mode. The same `event_id` published twice takes effect once."""
+    def of(cls, event: Event, *, source: str, event_id: str | None = None, time: datetime | None = None) -> Self:
+        """The event in binary mode. The same `event_id` of a source published twice takes effect once.
+
+        `time` is when it happened, now unless given.
+        """
         headers = binary_headers(
             event_id=event_id or str(uuid7()),
             source=source,
             event_type=event.type,
-            time=datetime.now(UTC),
+            time=time or datetime.now(UTC),
             subject=event.key(),
             traceparent=current_traceparent(),
         )
@@ -51,12 +54,12 @@ class EventPublisher:
             async with asyncio.timeout(15):
                 await self._producer.start()
         except BaseException:
-            await stop_client(self._producer.stop())
+            await stop_client(self._producer)
             raise
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        await stop_client(self._producer.stop())
+        await stop_client(self._producer)
 
     async def publish(self, event: Event, *, event_id: str | None = None) -> None:
         """Publish one event and wait until Kafka has it. Raises KafkaError or TimeoutError: then it may or may not."""

@@ -102,7 +102,7 @@ class Relay:
                 await self._publish_all(connection, producer)
                 await _until(self._wake, self._poll_seconds)
         finally:
-            await stop_client(producer.stop())
+            await stop_client(producer)
 
     async def _publish_all(self, connection: Connection, producer: Any) -> None:
         """Publish until the outbox is empty; the next rows are read while Kafka acknowledges the last ones."""

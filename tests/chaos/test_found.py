@@ -6,7 +6,7 @@ from typing import Any
 import asyncpg
 import pytest
 
-from shared.db import Connection
+from shared.db import Connection, database
 from shared.messaging import KafkaError, Relay, relay
 from shared.messaging.relay import LOCK
 from tests.support.messaging import Probe, eventually, points
@@ -18,7 +18,7 @@ async def test_a_relay_without_the_lock_waits_calmly_although_it_is_woken(
     probe: Probe, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked: list[Any] = []
-    prepare = relay.prepare_session
+    prepare = database.prepare_session
 
     async def prepare_and_listen(connection: Connection) -> None:
         await prepare(connection)
