@@ -50,8 +50,9 @@ format: $(STAMP)  ## put the code into the agreed format
 test: lint  ## lint, then every test against real Kafka and PostgreSQL, with coverage
 	$(BIN)/pytest --cov --cov-report=term $(ARGS)
 
-bench: $(STAMP)  ## measure; ARGS go to the benchmark
-	$(BIN)/python -m bench $(ARGS)
+bench: $(STAMP)  ## measure; ONLY=id,id for some lines, ROUNDS=3, ARGS="--scale 0.1" for less work
+	@$(PIP) install --quiet --require-hashes -r requirements/bench.txt
+	$(BIN)/python -m bench --rounds $(or $(ROUNDS),3) $(if $(ONLY),--only $(ONLY)) $(ARGS)
 
 env:  ## write .env with random secrets, for docker compose
 	@$(PYTHON) -m deploy.compose.environment
@@ -61,6 +62,7 @@ lock: $(STAMP)  ## pin the newest allowed versions into requirements/ and deploy
 	$(LOCK) --extra mail -o requirements/mail.txt
 	$(LOCK) --extra local -o requirements/local.txt
 	$(LOCK) --extra local --extra dev -o requirements/dev.txt
+	$(LOCK) --extra bench -o requirements/bench.txt
 	$(BIN)/python -m deploy.local.kafka_jars lock
 
 $(STAMP): requirements/dev.txt deploy/local/kafka.lock

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
+import logging
 import os
 import platform
 import sys
@@ -27,6 +28,8 @@ RESULTS = Path(__file__).with_name("results.json")
 def main() -> int:
     """Measure the chosen lines, print the table and write `results.json`. 1 when a target is missed."""
     options = _options()
+    # New topics have no leader for a moment; the producer says so again and again while it waits.
+    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
     try:
         lines = chosen(options.only)
     except UnknownLineError as error:
@@ -67,9 +70,7 @@ def _show(results: Sequence[dict[str, Any]]) -> None:
         table.add_column(name, justify="right" if name == "figure" else "left")
     for result in results:
         verdict = "yes" if result["holds"] else "NO"
-        table.add_row(
-            result["id"], result["what"], f"{result['figure']:g} {result['unit']}", result["target"], verdict
-        )
+        table.add_row(result["id"], result["what"], f"{result['figure']:g} {result['unit']}", result["target"], verdict)
     Console().print(table)
 
 

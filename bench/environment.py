@@ -67,10 +67,10 @@ class Bench:
         return kafka
 
     @asynccontextmanager
-    async def accounts_database(self) -> AsyncIterator[str]:
-        """The URL of an empty database of accounts, gone after the block."""
+    async def accounts_database(self, *, template: str = _TEMPLATE) -> AsyncIterator[str]:
+        """The URL of an empty database of accounts, or of a copy of another one that is idle; gone after the block."""
         name = f"bench_{secrets.token_hex(4)}"
-        await self._admin(f'create database "{name}" owner "{_ROLE}" template "{_TEMPLATE}"')
+        await self._admin(f'create database "{name}" owner "{_ROLE}" template "{template}"')
         try:
             yield self._url(name)
         finally:

@@ -11,6 +11,8 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
+from deploy.local.ports import is_free
+
 _VARIABLE = "RECOURSE_BENCH_PARAMETERS"
 _STOP_SECONDS = 15.0
 
@@ -60,6 +62,12 @@ async def outcomes(sides: Sequence[tuple[str, dict[str, Any]]]) -> list[dict[str
         if process.returncode != 0:
             raise SideFailedError(f"{name} ended with status {process.returncode}")
     return [json.loads(output.splitlines()[-1]) for output, _ in answers]
+
+
+async def listening(port: int) -> None:
+    """Wait until something listens on the port."""
+    while is_free(port):  # noqa: ASYNC110 - it is another process that will
+        await asyncio.sleep(0.05)
 
 
 async def _stop(process: Process) -> None:

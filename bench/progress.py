@@ -51,3 +51,23 @@ def offsets_moved(connection: asyncpg.Connection[asyncpg.Record]) -> Done:
         return int(await connection.fetchval("select coalesce(sum(next_offset), 0) from consumer_offsets"))
 
     return done
+
+
+def events_written(connection: asyncpg.Connection[asyncpg.Record], *, each: int) -> Done:
+    """How many events were applied that leave `each` rows in the outbox, by the numbers that those rows took."""
+
+    async def done() -> int:
+        taken = await connection.fetchval("select coalesce(max(sequence), 0) from outbox")
+        return int(taken) // each
+
+    return done
+
+
+def left_in_outbox(connection: asyncpg.Connection[asyncpg.Record], *, total: int) -> Done:
+    """How many of the `total` rows of an outbox, numbered from 1, are published and gone."""
+
+    async def done() -> int:
+        oldest = await connection.fetchval("select min(sequence) from outbox")
+        return total if oldest is None else int(oldest) - 1
+
+    return done

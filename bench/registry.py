@@ -1,10 +1,17 @@
 """All lines of the table, in its order. A new module of `bench/lines` is added here."""
 
 from bench.figures import Line
-from bench.lines import consumer
+from bench.lines import consumer, faststream, latency, linear, memory, pages, relay, withdrawals
 
 LINES: tuple[Line, ...] = (
     *consumer.LINES,
+    *faststream.LINES,
+    *relay.LINES,
+    *latency.LINES,
+    *withdrawals.LINES,
+    *pages.LINES,
+    *memory.LINES,
+    *linear.LINES,
 )
 
 

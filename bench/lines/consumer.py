@@ -12,18 +12,23 @@ from bench import backlog
 from bench.environment import Bench
 from bench.figures import Line, Measured, Round, at_least, ratio
 from bench.processes import running
-from bench.progress import offsets_moved, rate
+from bench.progress import events_written, offsets_moved, rate
 from shared.contracts import TicketsPurchased
 from shared.messaging import KafkaSettings
 
 EVENTS = 120_000
 HOT_ACCOUNTS = 10
+# What the first purchase of a customer publishes: customer changed, credited, debited.
+EVENTS_EACH = 3
 
 
 async def drained(
-    bench: Bench, kafka: KafkaSettings, *, name: str, side: str, total: int, **told: object
+    bench: Bench, kafka: KafkaSettings, *, name: str, side: str, total: int, written: bool = False, **told: object
 ) -> Round:
-    """Events a second that a side drains from the topic `tickets` into an empty database."""
+    """Events a second that a side drains from the topic `tickets` into an empty database.
+
+    Progress is read off the committed offsets; off the outbox with `written`, for a side that stores no offsets.
+    """
     async with bench.accounts_database() as dsn:
         connection = await asyncpg.connect(dsn)
         try:
@@ -31,7 +36,8 @@ async def drained(
                 side, dsn=dsn, bootstrap_servers=kafka.bootstrap_servers, topic_prefix=kafka.topic_prefix,
                 group=f"{kafka.topic_prefix}{secrets.token_hex(4)}", **told,
             ) as process:  # fmt: skip
-                return {name: await rate(offsets_moved(connection), total=total, process=process)}
+                done = events_written(connection, each=EVENTS_EACH) if written else offsets_moved(connection)
+                return {name: await rate(done, total=total, process=process)}
         finally:
             await connection.close()
 

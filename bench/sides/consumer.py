@@ -9,7 +9,7 @@ from services.accounts.app import SERVICE
 from services.accounts.settings import AccountsSettings
 from shared.db import Database
 from shared.messaging import Consumer, KafkaSettings, UnitOfWork
-from shared.service import Context
+from shared.service import Context, Parts
 from shared.telemetry import configure_logging
 from shared.web import stop_on_signals
 
@@ -26,6 +26,7 @@ async def consume(*, dsn: str, bootstrap_servers: str, topic_prefix: str, group:
     database = await Database.connect(dsn, application="accounts", max_size=settings.database_pool_size)
     unit_of_work = UnitOfWork(database)
     parts = SERVICE.build(Context(settings, database, unit_of_work))
+    assert isinstance(parts, Parts)
     consumer = Consumer(
         name=group,
         kafka=KafkaSettings(bootstrap_servers, topic_prefix),
