@@ -142,7 +142,8 @@ class KafkaCluster:
     def _cluster_id(self) -> str:
         record = self.folder / "cluster.id"
         if not record.exists():
-            record.write_text(urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("="))
+            # Kafka's tools take an id that begins with a dash for an option.
+            record.write_text(urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=").replace("-", "_"))
         return record.read_text()
 
     def _check_version(self) -> None:
