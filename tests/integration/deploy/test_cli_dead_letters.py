@@ -1,0 +1,92 @@
+"""`recourse dead-letters` against the API of a service with letters."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import subprocess
+import sys
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from shared.dead_letters import DeadLettersApi
+from shared.web import operations_of
+from tests.support.dead_letters import Faults, Ward, run, ward_of
+from tests.support.http import ApiClient, serving_operations
+from tests.support.stack import Infra
+
+ROOT = Path(__file__).resolve().parents[3]
+
+
+@pytest.fixture
+async def ward(infra: Infra) -> AsyncIterator[Ward]:
+    """Three customers with a letter each and an event behind it."""
+    async with ward_of(infra, Faults(throws=lambda _, entry: int(entry) == 1)) as running:
+        for customer in ("c1", "c2", "c3"):
+            await running.deliver(*run(customer, (1, 2)))
+        yield running
+
+
+@pytest.fixture
+async def api(ward: Ward, tmp_path: Path) -> AsyncIterator[ApiClient]:
+    operations = operations_of(DeadLettersApi(ward.partition.unit_of_work, ward.partition.processor))
+    async with serving_operations(operations, tmp_path) as client:
+        yield client
+
+
+async def _call(api: ApiClient, *arguments: str, role: str = "supervisor") -> subprocess.CompletedProcess[str]:
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "RECOURSE_TOKEN": api.token(role), "COLUMNS": "300"}
+    return await asyncio.to_thread(
+        subprocess.run,
+        [sys.executable, "-m", "deploy.cli.main", "dead-letters", *arguments, "--service", "loyalty", "--url", api.url],
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+
+
+async def test_letters_are_listed_and_shown(ward: Ward, api: ApiClient) -> None:
+    letters = await ward.letters()
+    listed = await _call(api, "list")
+    assert listed.returncode == 0, listed.stderr
+    assert "handler_failed: ValueError: cannot take entry 000001" in listed.stdout
+    assert all(str(letter) in listed.stdout for letter in letters)
+    shown = json.loads((await _call(api, "show", str(letters[0]))).stdout)
+    assert (shown["customer_id"], shown["value"]["encoding"]) == ("c1", "text")
+    nothing = await _call(api, "list", "--state", "discarded")
+    assert (nothing.stdout, nothing.stderr) == ("", "loyalty has no discarded letters.\n")
+
+
+async def test_letters_are_replayed_and_discarded(ward: Ward, api: ApiClient) -> None:
+    first, second, third = await ward.letters()
+    again = await _call(api, "replay", str(first), "--note", "try")
+    assert again.returncode == 3
+    assert f"{first} is dead: handler_failed" in again.stderr
+    discarded = await _call(api, "discard", str(second), "--note", "a test order")
+    assert (discarded.returncode, discarded.stderr) == (0, f"{second} is discarded\n")
+    assert await ward.effects("c2") == [2]
+    ward.faults.mend()
+    fingerprint = (await api.get("/v1/dead-letters")).body["items"][0]["fingerprint"]
+    group = await _call(api, "replay", "--fingerprint", fingerprint, "--note", "mended")
+    assert (group.returncode, group.stderr) == (0, "2 letters were replayed, 0 are still dead.\n")
+    assert await ward.effects("c1") == await ward.effects("c3") == [1, 2]
+    settled = await _call(api, "replay", str(third), "--note", "again")
+    assert settled.returncode == 1
+    assert "The letter is replayed already." in settled.stderr
+
+
+async def test_what_is_refused_is_one_sentence(ward: Ward, api: ApiClient) -> None:
+    (letter, *_) = await ward.letters()
+    forbidden = await _call(api, "list", role="agent")
+    assert forbidden.returncode == 1
+    assert forbidden.stderr == "The permission is missing: The role agent does not include dead_letters:read.\n"
+    both = await _call(api, "replay", str(letter), "--fingerprint", "0" * 16, "--note", "x")
+    assert (both.returncode, both.stderr) == (1, "Name either a letter or a group with --fingerprint.\n")
+    empty = await _call(api, "discard", str(letter), "--note", "")
+    assert "body.note: String should have at least 1 character" in empty.stderr
+    assert len(await ward.letters()) == 3
