@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
+import orjson
+
 from shared.contracts import Event, PointsAwarded, PointsClawedBack
 from shared.db import Database, MigrationSource, migrate
 from shared.messaging import AnyHandler, Batch, Handler, Publication, UnitOfWork
@@ -70,6 +72,12 @@ class Ward:
         """The ids of the letters, the oldest first."""
         rows = await self.partition.fetch("select id from dead_letters where state = $1 order by record_offset", state)
         return [row[0] for row in rows]
+
+    async def place(self, letter: UUID) -> tuple[str, int]:
+        """Whose event it is, and its number."""
+        ((value,),) = await self.partition.fetch("select value from dead_letters where id = $1", letter)
+        data = orjson.loads(value)
+        return data["customer_id"], int(data["entry_id"])
 
     async def replay(self, letter: UUID) -> str:
         """What the letter is afterwards, `settled` when it was no longer dead."""

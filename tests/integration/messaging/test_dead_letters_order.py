@@ -10,6 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from shared.contracts import PointsAwarded
+from shared.messaging.operator import replay_letters
 from tests.support.dead_letters import Faults, Ward, run, ward_of
 from tests.support.messaging import points
 from tests.support.poison import payload, record, violation
@@ -130,18 +131,32 @@ async def test_what_a_failed_replay_published_is_not_published(ward: Ward) -> No
     assert [event["points"] for event in await ward.partition.published(PointsAwarded)] == [1, 2]
 
 
-async def test_events_that_come_while_a_letter_is_replayed_keep_their_place(ward: Ward) -> None:
-    ward.faults.throws = lambda _, entry: int(entry) in {1, 3}
-    await ward.deliver(*run("c1", range(1, 5)))
-    (letter,) = await ward.letters()
-    # The first is mended; the third will die anew while a worker brings more.
-    ward.faults.throws = lambda _, entry: int(entry) == 3
-    await asyncio.gather(ward.replay(letter), *(ward.deliver(points("c1", 5)) for _ in range(1)))
-    assert await ward.effects("c1") == [1, 2]
-    ward.faults.mend()
-    (second,) = await ward.letters()
-    assert await ward.replay(second) == "replayed"
-    assert await ward.effects("c1") == [1, 2, 3, 4, 5]
+async def test_events_that_come_while_letters_are_replayed_keep_their_place(ward: Ward) -> None:
+    """A worker brings more of each customer while an operator replays, and half of what is let go dies anew."""
+    customers = [f"c{n}" for n in range(6)]
+    bad = {(customer, n) for customer in customers for n in range(0, 30, 7)}
+    ward.faults.throws = lambda customer, entry: (customer, int(entry)) in bad
+
+    async def bring() -> None:
+        for n in range(30):
+            await ward.deliver(*(points(customer, n) for customer in customers))
+
+    async def replay_until(brought: asyncio.Task[None]) -> None:
+        while not brought.done() or await ward.letters():
+            letters = await ward.letters()
+            dead = {letter: await ward.place(letter) for letter in letters}
+            bad.difference_update(place for place in dead.values() if random.random() < 0.5)
+            async with ward.partition.unit_of_work.begin() as transaction:
+                await replay_letters(ward.partition.processor, transaction, letters, actor="operator", note="again")
+
+    random = Random(7)
+    async with asyncio.timeout(60), asyncio.TaskGroup() as tasks:
+        brought = tasks.create_task(bring())
+        tasks.create_task(replay_until(brought))
+    for customer in customers:
+        assert await ward.effects(customer) == list(range(30))
+    assert not bad
+    await _nothing_is_left(ward)
 
 
 CUSTOMERS = ["a", "b", "c"]
