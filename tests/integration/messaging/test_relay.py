@@ -72,7 +72,8 @@ async def test_it_survives_the_loss_of_its_session(probe: Probe) -> None:
             async with probe.unit_of_work.begin() as transaction:
                 transaction.publish(points("c1", n))
             await probe.fetch(
-                "select pg_terminate_backend(pid) from pg_stat_activity where application_name like '%-relay'"
+                """select pg_terminate_backend(pid) from pg_stat_activity
+                   where application_name like '%-relay' and datname = current_database()"""
             )
         await eventually(lambda: _effects(probe, 5))
     assert await probe.effects("c1") == [f"{n:06d}" for n in range(5)]
