@@ -10,8 +10,8 @@ from datetime import datetime
 from typing import Literal, NamedTuple
 from uuid import UUID
 
-from services.accounts.ledger.money import figure
 from services.accounts.ledger.requests import Cancellation, FailedOrder, Order, Withdrawal
+from shared.money import figure
 
 Kind = Literal["deposit", "purchase", "reversal", "withdrawal", "adjustment"]
 Status = Literal["booked", "refused", "failed"]

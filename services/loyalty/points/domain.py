@@ -5,15 +5,10 @@ from datetime import datetime
 from enum import StrEnum
 from uuid import UUID
 
+from shared.money import minor_units
+
 # The most that one ticket may earn; the contract of the events has the same bound.
 MAX_POINTS = 1_000_000_000_000
-
-# Minor units in a major one, for the ISO 4217 currencies where that is not 100.
-_MINOR_UNITS = {
-    1: "BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX UYI VND VUV XAF XOF XPF",
-    1000: "BHD IQD JOD KWD LYD OMR TND",
-}
-_MINOR_UNITS_OF = {currency: units for units, currencies in _MINOR_UNITS.items() for currency in currencies.split()}
 
 
 class Kind(StrEnum):
@@ -41,4 +36,4 @@ class Movement:
 
 def points_for(price: int, currency: str, *, points_per_major_unit: int) -> int:
     """What a ticket of `price` minor units earns: the rate for each whole major unit, nothing for the rest."""
-    return price // _MINOR_UNITS_OF.get(currency, 100) * points_per_major_unit
+    return price // minor_units(currency) * points_per_major_unit

@@ -15,7 +15,7 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from services.notifications.correspondence.domain import Rendered
 from services.notifications.correspondence.markup import MarkupError, parse, to_html, to_text
-from services.notifications.correspondence.money import format_money
+from shared.money import format_money
 
 FOLDER = Path(__file__).parent / "templates"
 _FILE = re.compile(r"v([1-9][0-9]*)\.xml\.j2")

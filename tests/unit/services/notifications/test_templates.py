@@ -10,13 +10,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.notifications.correspondence.markup import MarkupError, parse, to_html, to_text
-from services.notifications.correspondence.money import format_money
 from services.notifications.correspondence.templates import (
     FOLDER,
     TemplateDataError,
     Templates,
     UnknownTemplateError,
 )
+from shared.money import format_money
 
 TEMPLATES = Templates(organisation="Lotto & Co")
 TICKET = {

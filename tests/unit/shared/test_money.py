@@ -2,7 +2,7 @@
 
 import pytest
 
-from services.accounts.ledger.money import figure
+from shared.money import figure
 
 
 @pytest.mark.parametrize(
