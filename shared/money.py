@@ -12,7 +12,8 @@ _USUAL_DIGITS = 2
 
 def minor_units(currency: str) -> int:
     """Minor units in one major unit: 100 for most currencies."""
-    return 10 ** _DIGITS_OF.get(currency, _USUAL_DIGITS)
+    units: int = 10 ** _DIGITS_OF.get(currency, _USUAL_DIGITS)
+    return units
 
 
 def figure(amount: int, currency: str | None, *, grouped: bool = False) -> str:

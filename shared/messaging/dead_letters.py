@@ -15,6 +15,11 @@ from shared.messaging.kafka import MAX_RECORD_BYTES
 from shared.messaging.outbox import OutboxRow
 from shared.messaging.records import Headers, Received, Record, Undecodable
 from shared.messaging.unit_of_work import Transaction
+from shared.telemetry.logging import get_logger
+from shared.telemetry.metrics import counter
+
+log = get_logger(__name__)
+_letters = counter("recourse_dead_letters_total", "Records that became dead letters", ("topic", "code"))
 
 DEAD_SUFFIX = ".dead"
 DEAD_TYPE = "recourse.dead_letter.v1"
@@ -80,6 +85,17 @@ async def store_letters(transaction: Transaction, *, consumer: str, letters: Seq
                 consumer, letter.ordering_key, stored,
             )  # fmt: skip
         transaction.outbox.append(_publication(consumer, replace(letter, id=stored)))
+        _count(letter)
+
+
+def _count(letter: DeadLetter) -> None:
+    """Tell metrics and logs; a transaction that is tried again tells it again."""
+    _letters.labels(letter.record.topic, letter.code).inc()
+    log.warning(
+        "dead letter",
+        topic=letter.record.topic, partition=letter.record.partition, offset=letter.record.offset,
+        code=letter.code, event_type=letter.event_type, event_id=letter.event_id, traceparent=letter.traceparent,
+    )  # fmt: skip
 
 
 async def _insert(connection: Connection, consumer: str, letter: DeadLetter) -> UUID:
