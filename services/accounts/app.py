@@ -30,7 +30,7 @@ async def purchase_failed(batch: Batch[PurchaseFailed]) -> None:
 
 def build(context: Context[AccountsSettings]) -> Parts:
     """The parts of the service."""
-    reversals = Reversals(timedelta(seconds=context.settings.cause_timeout))
+    reversals = Reversals(timedelta(seconds=context.settings.cause_timeout_seconds))
     return Parts(
         operations=operations_of(
             CustomersApi(context.unit_of_work),

@@ -8,6 +8,6 @@ from shared.settings import ServiceSettings
 class AccountsSettings(ServiceSettings):
     """Settings of the accounts service."""
 
-    cause_timeout: float = Field(
+    cause_timeout_seconds: float = Field(
         default=60, gt=0, le=86_400, description="Seconds that a cancellation waits for the order it names."
     )
