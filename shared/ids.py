@@ -4,15 +4,18 @@ import os
 import time
 import uuid
 
+from asyncpg.pgproto.pgproto import UUID
+
+_VERSION, _VARIANT = 0x7 << 76, 0x2 << 62
+_RANDOM = (1 << 80) - 1 & ~(0xF << 76) & ~(0x3 << 62)
+
 
 def uuid7() -> uuid.UUID:
     """A version 7 UUID (RFC 9562): 48 bits of Unix milliseconds, then random bits.
 
     Values of one moment are spread at random, so they tell the order of making to a millisecond only.
     """
-    milliseconds = time.time_ns() // 1_000_000
-    random = int.from_bytes(os.urandom(10), "big")
-    value = (milliseconds & 0xFFFF_FFFF_FFFF) << 80 | random
-    value = value & ~(0xF << 76) | 0x7 << 76
-    value = value & ~(0x3 << 62) | 0x2 << 62
-    return uuid.UUID(int=value)
+    milliseconds = time.time_ns() // 1_000_000 & 0xFFFF_FFFF_FFFF
+    random = int.from_bytes(os.urandom(10), "big") & _RANDOM | _VERSION | _VARIANT
+    # asyncpg's own subclass: made, written and sent several times as fast.
+    return UUID((milliseconds << 80 | random).to_bytes(16, "big"))

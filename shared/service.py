@@ -5,6 +5,7 @@ migrations when it is started with the argument `migrate`.
 """
 
 import asyncio
+import gc
 import sys
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from dataclasses import dataclass, field
@@ -86,8 +87,19 @@ def main(service: Service[Any]) -> int:
     if sys.argv[1:]:
         sys.stderr.write(f"usage: python -m services.{service.name} [migrate]\n")
         return 2
+    spare_collector()
     uvloop.run(run(service, settings))
     return 0
+
+
+def spare_collector() -> None:
+    """Let the garbage collector look at what is new, less often: batches make many objects and hardly any cycle.
+
+    Call it once, when all modules are loaded; what exists by then is never looked at again.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 20)
 
 
 def _migrate(service: Service[Any], settings: ServiceSettings) -> int:

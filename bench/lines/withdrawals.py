@@ -27,7 +27,7 @@ async def _load(stack: Stack, port: int, name: str, seconds: float) -> Round:
         seconds=seconds,
         status=201,
         method="POST",
-        path="/v1/customers/cus-@n/withdrawals",
+        paths=["/v1/customers/cus-@n/withdrawals"],
         headers={
             "Authorization": f"Bearer {stack.token()}",
             "Content-Type": "application/json",

@@ -9,7 +9,7 @@ from services.accounts.app import SERVICE
 from services.accounts.settings import AccountsSettings
 from shared.db import Database
 from shared.messaging import Consumer, KafkaSettings, UnitOfWork
-from shared.service import Context, Parts
+from shared.service import Context, Parts, spare_collector
 from shared.telemetry import configure_logging
 from shared.web import stop_on_signals
 
@@ -45,4 +45,5 @@ async def consume(*, dsn: str, bootstrap_servers: str, topic_prefix: str, group:
 
 if __name__ == "__main__":
     configure_logging("accounts", level="warning", log_format="text")
+    spare_collector()
     uvloop.run(consume(**parameters()))

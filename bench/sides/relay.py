@@ -6,6 +6,7 @@ import uvloop
 
 from bench.processes import parameters
 from shared.messaging import KafkaSettings, Relay
+from shared.service import spare_collector
 from shared.telemetry import configure_logging
 from shared.web import stop_on_signals
 
@@ -22,4 +23,5 @@ async def publish(*, dsn: str, bootstrap_servers: str, topic_prefix: str) -> Non
 
 if __name__ == "__main__":
     configure_logging("accounts", level="warning", log_format="text")
+    spare_collector()
     uvloop.run(publish(**parameters()))

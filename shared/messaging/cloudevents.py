@@ -4,9 +4,8 @@ https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/bindings/kafka-proto
 """
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 import orjson
 from pydantic import TypeAdapter, ValidationError
@@ -23,8 +22,7 @@ _HEADERS = {name: f"ce_{name}" for name in ("specversion", "id", "source", "type
 _DATETIME: TypeAdapter[datetime] = TypeAdapter(datetime)
 
 
-@dataclass(frozen=True, slots=True)
-class _Attributes:
+class _Attributes(NamedTuple):
     id: str
     source: str
     type: str

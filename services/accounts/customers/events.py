@@ -12,6 +12,7 @@ from shared.messaging import Batch
 async def learn_customers(batch: Batch[TicketsPurchased] | Batch[PurchaseFailed]) -> None:
     """Open the record of each customer that is new, fill in what is missing of the others."""
     known = await store.customers(batch.connection, list({event.key for event in batch.events}))
+    recorded = set(known)
     changed: dict[str, Customer] = {}
     now = datetime.now(UTC)
     for event in batch.events:
@@ -19,7 +20,8 @@ async def learn_customers(batch: Batch[TicketsPurchased] | Batch[PurchaseFailed]
         if customer is not None:
             known[event.key] = changed[event.key] = customer
             batch.transaction.publish(customer_changed(customer), cause=event)
-    await store.save(batch.connection, list(changed.values()))
+    await store.insert(batch.connection, [changed[name] for name in changed.keys() - recorded])
+    await store.save(batch.connection, [changed[name] for name in changed.keys() & recorded])
 
 
 def _details(named: NamedCustomer) -> Details:

@@ -9,6 +9,11 @@ from shared.db import Connection
 _COLUMNS = """customer_id, version, first_name, last_name, email, phone, language, time_zone, status, edited_fields,
               created_at, changed_at"""
 
+_WRITTEN = (
+    "customer_id", "version", "first_name", "last_name", "email", "email_key", "phone", "phone_key", "language",
+    "time_zone", "status", "edited_fields", "created_at", "changed_at",
+)  # fmt: skip
+
 
 class Profile(NamedTuple):
     """A customer and its account: `last_seq` grows with every entry of the ledger."""
@@ -61,6 +66,21 @@ async def find(
         customer_id, email_key, phone_key, after, limit,
     )  # fmt: skip
     return [_customer(row) for row in rows]
+
+
+async def insert(connection: Connection, opened: Sequence[Customer]) -> None:
+    """Write customers that are not recorded yet."""
+    if not opened:
+        return
+    rows = [
+        (
+            each.customer_id, each.version, each.first_name, each.last_name, each.email, each.email_key, each.phone,
+            each.phone_key, each.language, each.time_zone, each.status, sorted(each.edited_fields), each.created_at,
+            each.changed_at,
+        )
+        for each in opened
+    ]  # fmt: skip
+    await connection.copy_records_to_table("customers", records=rows, columns=_WRITTEN)
 
 
 async def save(connection: Connection, changed: Sequence[Customer]) -> None:
