@@ -92,6 +92,8 @@ async def _abandon(client: Any) -> None:
         task.cancel()
     if tasks:
         await asyncio.wait(tasks, timeout=1)
+    if (unsent := getattr(client, "_message_accumulator", None)) is not None:
+        unsent.fail_all(KafkaError("the producer was stopped"))
 
 
 # By part of a client, the tasks that it keeps there.

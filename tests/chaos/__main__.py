@@ -6,6 +6,7 @@ line names, until the next run.
 
 import argparse
 import asyncio
+import logging
 import sys
 from pathlib import Path
 
@@ -30,9 +31,15 @@ def _arguments() -> argparse.Namespace:
     return parser.parse_args()
 
 
+def _say(text: str) -> None:
+    sys.stderr.write(f"{text}\n")
+
+
 def main() -> int:
     """Run, print the report, and say by the exit status whether all is well."""
     given = _arguments()
+    # What the clients of this program say of brokers that are down is expected, and much.
+    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
     plan = Plan(given.rounds, given.seed, purchases=given.purchases, calls=given.calls, pace=given.pace)
     state_dir = state_root() / "chaos"
     if (state_dir / "stack.json").exists():
@@ -40,7 +47,7 @@ def main() -> int:
     stack = chaos_stack(state_dir)
     try:
         stack.up()
-        result = asyncio.run(Run(stack, plan, state_dir).run())
+        result = asyncio.run(Run(stack, plan, state_dir, say=_say).run())
     finally:
         stack.down()
     command = f"make chaos ROUNDS={plan.rounds} SEED={plan.seed}"

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -75,8 +76,11 @@ def chaos_stack(state_dir: Path) -> Stack:
 class Run:
     """Drives one stack, which runs already; `folder` takes what the model is given."""
 
-    def __init__(self, stack: Stack, plan: Plan, folder: Path) -> None:
+    def __init__(
+        self, stack: Stack, plan: Plan, folder: Path, *, say: Callable[[str], None] = lambda _text: None
+    ) -> None:
         self._stack = stack
+        self._say = say
         self._plan = plan
         self._folder = folder
         self._kafka = KafkaSettings(stack.bootstrap_servers, stack.config.topic_prefix)
@@ -90,7 +94,7 @@ class Run:
             token=self._token,
             pause=1 / plan.calls,
         )
-        self._saboteur = Saboteur(stack, random.Random(plan.seed + 2), pace=plan.pace)
+        self._saboteur = Saboteur(stack, random.Random(plan.seed + 2), pace=plan.pace, say=say)
         self._selling = True
 
     async def run(self) -> Result:
@@ -100,6 +104,7 @@ class Run:
         try:
             await self._saboteur.run(self._plan.rounds)
             quiet_from = time.monotonic()
+            self._say("all is up again: waiting for quiet")
             self._selling = False
             self._agents.stop()
             await load
@@ -107,6 +112,7 @@ class Run:
             load.cancel()
             await self._till.close()
         quiet, waiting_for = await self._quiet(quiet_from)
+        self._say("reading everything, and comparing")
         comparison, records = await self._compare()
         answers = Counter(_answer_name(attempt) for attempt in self._agents.attempts)
         return Result(

@@ -4,6 +4,7 @@ import asyncio
 import random
 import time
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -37,10 +38,12 @@ class Damage:
 class Saboteur:
     """Works on all processes of a stack, some of them at the same time, and brings each one back."""
 
-    def __init__(self, stack: Stack, rng: random.Random, *, pace: float) -> None:
+    def __init__(self, stack: Stack, rng: random.Random, *, pace: float, say: Callable[[str], None]) -> None:
         self._stack = stack
         self._rng = rng
         self._pace = pace
+        self._say = say
+        self._started = time.monotonic()
         self._busy: set[str] = set()
         self._tasks: set[asyncio.Task[None]] = set()
         self.damage = Damage()
@@ -62,9 +65,11 @@ class Saboteur:
         process = self._victim()
         chance = self._rng.random()
         attack = self._kill if chance < 0.82 else self._freeze if chance < 0.92 else self._restart
-        if attack is self._kill:
+        if attack == self._kill:
             # Counted when it is decided, so that the number of rounds is exact.
             self.damage.kills[kind_of(process)] += 1
+        seconds, kills = time.monotonic() - self._started, self.damage.kills.total()
+        self._say(f"{seconds:7.1f} s, kill {kills}: {attack.__name__.strip('_')} {process.name}")
         self._busy.add(process.name)
         self._tasks.add(asyncio.create_task(self._attack(attack, process), name=f"attack {process.name}"))
 

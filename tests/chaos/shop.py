@@ -1,5 +1,6 @@
 """An outside system that sells tickets: a seeded stream of purchases, with all the noise that real ones have."""
 
+import asyncio
 import json
 import random
 from collections import deque
@@ -152,6 +153,7 @@ class Till:
             except (KafkaError, OSError, TimeoutError):
                 self.repeated += 1
                 await self.close()
+                await asyncio.sleep(0.5)
 
     async def close(self) -> None:
         """Give the producer up, with what it still holds."""
