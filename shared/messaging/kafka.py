@@ -73,6 +73,9 @@ async def stop_client(client: Any, *, timeout: float = 2.0) -> None:
     """
     try:
         async with asyncio.timeout(timeout):
+            if isinstance(client, AIOKafkaProducer):
+                # Its stop waits for this too, but in a task that nobody could end.
+                await client.flush()
             await (client.stop() if hasattr(client, "stop") else client.close())
     except (KafkaError, OSError, TimeoutError):
         await _abandon(client)
@@ -92,8 +95,7 @@ async def _abandon(client: Any) -> None:
         task.cancel()
     if tasks:
         await asyncio.wait(tasks, timeout=1)
-    if (unsent := getattr(client, "_message_accumulator", None)) is not None:
-        unsent.fail_all(KafkaError("the producer was stopped"))
+    client._closed = True  # noqa: SLF001
 
 
 # By part of a client, the tasks that it keeps there.
