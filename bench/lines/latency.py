@@ -31,6 +31,7 @@ BURST = 10_000
 SECONDS = 20.0
 LIMIT_MS = 250
 _PATIENCE = 120.0
+_IDLE_PERCENT = 30.0
 
 
 class Watch:
@@ -47,7 +48,7 @@ class Watch:
             if kind == TicketsPaid.type:
                 self.paid[orjson.loads(message.value)["order_id"]] = time.perf_counter()
             elif kind == TicketCancelled.type:
-                self.cancelled[orjson.loads(message.value)["ticket_id"]] = time.perf_counter()
+                self.cancelled[orjson.loads(message.value)["ticket"]["id"]] = time.perf_counter()
 
 
 class Site:
@@ -55,11 +56,24 @@ class Site:
 
     def __init__(self, stack: Stack, publisher: EventPublisher, http: aiohttp.ClientSession, watch: Watch) -> None:
         self.watch = watch
+        self._stack = stack
         self._tickets = stack.service_url("tickets")
         self._publisher = publisher
         self._http = http
         self._prefix = secrets.token_hex(3)
         self._numbers = itertools.count()
+
+    async def settled(self) -> None:
+        """Wait until the processes of the stack have next to nothing to do: mails of a burst go on for a while."""
+        processes = [found for each in self._stack.processes.values() if (found := each.find()) is not None]
+        for process in processes:
+            process.cpu_percent()
+        deadline = time.monotonic() + _PATIENCE
+        while time.monotonic() < deadline:
+            await asyncio.sleep(1)
+            if sum(process.cpu_percent() for process in processes) < _IDLE_PERCENT:
+                return
+        raise SideFailedError(f"the stack was still busy after {_PATIENCE:.0f} s")
 
     async def buy(self) -> str:
         """Publish a purchase of a new customer and return its order id."""
@@ -170,6 +184,7 @@ async def _paid(bench: Bench) -> Measured:
         _, highest = await _bought(site, bench.amount(BURST))
 
         async def side() -> Round:
+            await site.settled()
             rate = highest / 2
             due = await _paced(lambda _: site.buy(), max(100, int(rate * SECONDS * min(bench.scale, 1))), rate)
             await _seen(site.watch.paid, list(due))
@@ -184,6 +199,7 @@ async def _cancelled(bench: Bench) -> Measured:
         orders, _ = await _bought(site, bench.amount(BURST))
         tickets = [order.replace("ord-", "tic-") + "-0" for order in orders]
         burst = tickets[: len(tickets) // 2]
+        await site.settled()
         await _all(site.cancel, burst, at_once=100)
         await _seen(site.watch.cancelled, burst)
         highest = _rate(site.watch.cancelled, burst)
@@ -195,6 +211,7 @@ async def _cancelled(bench: Bench) -> Measured:
             return ticket
 
         async def side() -> Round:
+            await site.settled()
             count = min((len(tickets) - len(burst)) // bench.rounds, int(highest / 2 * SECONDS))
             due = await _paced(cancel, count, highest / 2)
             await _seen(site.watch.cancelled, list(due))
