@@ -3,6 +3,8 @@
 PYTHON ?= python3
 BIN := .venv/bin
 STAMP := .venv/.set-up
+ROUNDS ?= 100
+SEED ?= 1
 PIP := $(BIN)/pip --disable-pip-version-check --no-input
 MIGRATIONS = $(wildcard services/*/migrations/*.sql services/*/*/migrations/*.sql shared/*/migrations/*.sql)
 LOCK = env -u UV_FIND_LINKS $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
@@ -11,7 +13,7 @@ LOCK = env -u UV_FIND_LINKS $(BIN)/uv pip compile --quiet --universal --python-v
 SHELL := bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help setup env lock demo up down status logs clean lint format test bench
+.PHONY: help setup env lock demo up down status logs clean lint format test chaos bench
 
 help:  ## list these commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  make %-8s %s\n", $$1, $$2 }'
@@ -49,6 +51,9 @@ format: $(STAMP)  ## put the code into the agreed format
 
 test: lint  ## lint, then every test against real Kafka and PostgreSQL, with coverage
 	$(BIN)/pytest --cov --cov-report=term $(ARGS)
+
+chaos: $(STAMP)  ## kill everything at random and compare with a model; ROUNDS= kills, SEED=, REPORT=folder for the report
+	$(BIN)/python -m tests.chaos --rounds $(ROUNDS) --seed $(SEED) $(if $(REPORT),--report $(REPORT)) $(ARGS)
 
 bench: $(STAMP)  ## measure; ONLY=id,id for some lines, ROUNDS=3, ARGS="--scale 0.1" for less work
 	@$(PIP) install --quiet --require-hashes -r requirements/bench.txt

@@ -22,9 +22,9 @@ def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         prog="python -m tests.chaos", description="Kill everything at random, then compare."
     )
-    parser.add_argument("--rounds", type=int, default=60, help="how many kills")
+    parser.add_argument("--rounds", type=int, default=100, help="how many kills")
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--purchases", type=float, default=12, help="purchases a second")
+    parser.add_argument("--purchases", type=float, default=10, help="purchases a second")
     parser.add_argument("--calls", type=float, default=8, help="HTTP calls a second")
     parser.add_argument("--pace", type=float, default=1, help="stretches the pauses between faults")
     parser.add_argument("--report", type=Path, help=f"write chaos.md and chaos.json here, such as {_REPORTS.name}")
