@@ -37,7 +37,7 @@ class Consumer:
         unit_of_work: UnitOfWork,
         handlers: Sequence[AnyHandler],
         lock: Lock,
-        batch_size: int = 2000,
+        batch_size: int = 1000,
         concurrency: int = 4,
         breaker: Breaker | None = None,
     ) -> None:

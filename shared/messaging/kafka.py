@@ -62,6 +62,9 @@ def make_consumer(settings: KafkaSettings, *, group: str | None, client_id: str)
         rebalance_timeout_ms=20_000,
         max_poll_interval_ms=3_600_000,
         metadata_max_age_ms=15_000,
+        # One request at a time asks a broker for the partitions whose records were all taken. A partition that
+        # becomes one of them has to wait for the end of the request under way: by default half a second.
+        fetch_max_wait_ms=25,
     )
 
 
@@ -84,18 +87,25 @@ async def stop_client(client: Any, *, timeout: float = 2.0) -> None:
 async def _abandon(client: Any) -> None:
     """Hang up, and end the tasks of aiokafka 0.14 that a complete stop would have ended."""
     network = getattr(client, "client", None) or client._client  # noqa: SLF001 - there is no other way in
-    for connection in list(network._conns.values()):  # noqa: SLF001
-        connection.close()
+    _hang_up(network)
     owners = [(network, "_sync_task")]
     for part, names in _TASKS.items():
         owners += [(getattr(client, part, None), name) for name in names]
     found = [getattr(owner, name, None) for owner, name in owners]
     tasks = [task for task in found if isinstance(task, asyncio.Task) and not task.done()]
+    tasks += getattr(getattr(client, "_fetcher", None), "_pending_tasks", ())
     for task in tasks:
         task.cancel()
     if tasks:
         await asyncio.wait(tasks, timeout=1)
+    # Once more: what was under way may have connected again.
+    _hang_up(network)
     client._closed = True  # noqa: SLF001
+
+
+def _hang_up(network: Any) -> None:
+    for connection in list(network._conns.values()):  # noqa: SLF001
+        connection.close()
 
 
 # By part of a client, the tasks that it keeps there.
