@@ -3,8 +3,6 @@
 PYTHON ?= python3
 BIN := .venv/bin
 STAMP := .venv/.set-up
-ROUNDS ?= 100
-SEED ?= 1
 PIP := $(BIN)/pip --disable-pip-version-check --no-input
 MIGRATIONS = $(wildcard services/*/migrations/*.sql services/*/*/migrations/*.sql shared/*/migrations/*.sql)
 LOCK = env -u UV_FIND_LINKS $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
@@ -53,7 +51,7 @@ test: lint  ## lint, then every test against real Kafka and PostgreSQL, with cov
 	$(BIN)/pytest --cov --cov-report=term $(ARGS)
 
 chaos: $(STAMP)  ## kill everything at random and compare with a model; ROUNDS= kills, SEED=, REPORT=folder for the report
-	$(BIN)/python -m tests.chaos --rounds $(ROUNDS) --seed $(SEED) $(if $(REPORT),--report $(REPORT)) $(ARGS)
+	$(BIN)/python -m tests.chaos --rounds $(or $(ROUNDS),100) --seed $(or $(SEED),1) $(if $(REPORT),--report $(REPORT)) $(ARGS)
 
 bench: $(STAMP)  ## measure; ONLY=id,id for some lines, ROUNDS=3, ARGS="--scale 0.1" for less work
 	@$(PIP) install --quiet --require-hashes -r requirements/bench.txt

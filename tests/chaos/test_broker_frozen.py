@@ -53,6 +53,8 @@ async def test_clients_that_are_stopped_meanwhile_leave_no_task_behind(
         await consumer.start()
         producer = make_producer(kafka, client_id="frozen")
         await producer.start()
+        # Sending needs to know where the topic is, so it must have been told while the broker was awake.
+        await producer.send_and_wait(kafka.full_name("loyalty"), b"{}", key=b"c1")
         broker.pause()
         sent = await producer.send(kafka.full_name("loyalty"), b"{}", key=b"c1")
         await asyncio.gather(stop_client(consumer, timeout=0.5), stop_client(producer, timeout=0.5))
