@@ -27,13 +27,6 @@ _URL_PASSWORD = re.compile(r"(?<=://)[^\s/@:]*:[^\s/@]*(?=@)")
 
 def configure_logging(service: str, *, level: str = "info", log_format: Literal["json", "text"] = "json") -> None:
     """Send this process's logs, those of libraries included, to standard output. Call it once, at start."""
-    renderer: Processor = (
-        structlog.processors.JSONRenderer(serializer=_dump)
-        if log_format == "json"
-        else structlog.dev.ConsoleRenderer(
-            colors=sys.stdout.isatty(), exception_formatter=structlog.dev.plain_traceback
-        )
-    )
     shared: list[Processor] = [
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_logger_name,
@@ -48,7 +41,7 @@ def configure_logging(service: str, *, level: str = "info", log_format: Literal[
             structlog.stdlib.ProcessorFormatter.remove_processors_meta,
             structlog.processors.format_exc_info,
             redact,
-            renderer,
+            _renderer(log_format),
         ],
     )
     handler = logging.StreamHandler(sys.stdout)
@@ -66,6 +59,12 @@ def configure_logging(service: str, *, level: str = "info", log_format: Literal[
         wrapper_class=structlog.stdlib.BoundLogger,
         cache_logger_on_first_use=True,
     )
+
+
+def _renderer(log_format: Literal["json", "text"]) -> Processor:
+    if log_format == "json":
+        return structlog.processors.JSONRenderer(serializer=_dump)
+    return structlog.dev.ConsoleRenderer(colors=sys.stdout.isatty(), exception_formatter=structlog.dev.plain_traceback)
 
 
 def get_logger(name: str) -> structlog.stdlib.BoundLogger:
