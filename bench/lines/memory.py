@@ -27,12 +27,12 @@ BACKLOGS: dict[str, type[Event]] = {
 }
 # The memory at the end of a drain over that of its second quarter; the first one fills caches and pools.
 FLAT = 1.15
-_MIB = 2**20
+_MB = 10**6
 _STALLED_SECONDS = 120.0
 
 
 async def _drain(bench: Bench, service: str, total: int) -> Round:
-    """Resident memory in MiB of a service, shared pages included, sampled while it drains its backlog."""
+    """Resident memory in MB of a service, shared pages included, sampled while it drains its backlog."""
     async with bench.services(service, mail=service == "notifications") as stack:
         await asyncio.to_thread(stack.up)
         await asyncio.to_thread(stack.processes[service].stop)
@@ -67,7 +67,7 @@ async def _samples(stack: Stack, service: str, total: int) -> list[float]:
 
 
 def _resident(process: psutil.Process) -> float:
-    return float(process.memory_info().rss) / _MIB
+    return float(process.memory_info().rss) / _MB
 
 
 async def _memory(bench: Bench) -> Measured:
@@ -76,9 +76,9 @@ async def _memory(bench: Bench) -> Measured:
     taken: Round = {}
     for service in BACKLOGS:
         taken |= await _drain(bench, service, total)
-        print(f"    {service}: {taken[service]:.0f} MiB, growth {taken[f'{service} growth']:.3f}", flush=True)
+        print(f"    {service}: {taken[service]:.0f} MB, growth {taken[f'{service} growth']:.3f}", flush=True)
     flat = all(taken[f"{service} growth"] <= FLAT for service in BACKLOGS)
     return Measured(max(middle([taken], service) for service in BACKLOGS), [taken], {f"growth ≤ {FLAT}": flat})
 
 
-LINES = (Line("memory", "most resident memory of a service while it drains 1 M events", at_most(200, "MiB"), _memory),)
+LINES = (Line("memory", "most resident memory of a service while it drains 1 M events", at_most(200, "MB"), _memory),)

@@ -4,5 +4,15 @@ from shared.db.database import Connection, Database
 from shared.db.faults import is_transient
 from shared.db.group_commit import GroupCommit
 from shared.db.migrations import MigrationError, MigrationSource, migrate
+from shared.db.rows import insert_rows
 
-__all__ = ["Connection", "Database", "GroupCommit", "MigrationError", "MigrationSource", "is_transient", "migrate"]
+__all__ = [
+    "Connection",
+    "Database",
+    "GroupCommit",
+    "MigrationError",
+    "MigrationSource",
+    "insert_rows",
+    "is_transient",
+    "migrate",
+]

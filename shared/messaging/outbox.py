@@ -7,15 +7,18 @@ from typing import NamedTuple, Self
 from uuid import UUID
 
 from shared.contracts import Event
-from shared.db import Connection
+from shared.db import Connection, insert_rows
 from shared.ids import uuid7
 from shared.messaging.cloudevents import payload_of
 
-_COLUMNS = ("id", "aggregatetype", "aggregateid", "type", "payload", "occurred_at", "traceparent", "headers")
+_COLUMNS = {
+    "id": "uuid", "aggregatetype": "text", "aggregateid": "text", "type": "text", "payload": "bytea",
+    "occurred_at": "timestamptz", "traceparent": "text",
+}  # fmt: skip
 
 
 class OutboxRow(NamedTuple):
-    """One event to publish, as `_COLUMNS` has it.
+    """One event to publish: the columns of its row in their order.
 
     `headers` (name, base64) replaces the CloudEvents headers when it is given.
     """
@@ -45,9 +48,10 @@ class PendingRow:
 
 async def insert_outbox(connection: Connection, rows: Sequence[OutboxRow]) -> None:
     """Write the rows in their order, which is the order in which they will be published."""
-    if rows:
-        # COPY: asyncpg looks at each element of an array parameter several times, which costs more than all else.
-        await connection.copy_records_to_table("outbox", records=rows, columns=_COLUMNS)
+    if any(row.headers is not None for row in rows):
+        await connection.copy_records_to_table("outbox", records=rows, columns=[*_COLUMNS, "headers"])
+    else:
+        await insert_rows(connection, "outbox", _COLUMNS, [row[:-1] for row in rows])
 
 
 async def read_outbox(connection: Connection, *, under_way: Sequence[int], limit: int) -> list[PendingRow]:

@@ -2,6 +2,7 @@
 
 import asyncio
 import hashlib
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
@@ -130,7 +131,8 @@ class Relay:
                         headers=list(self._headers(row)),
                     )
                 )
-                _published.labels(row.topic).inc()
+        for topic, count in Counter(pending.row.topic for pending in rows).items():
+            _published.labels(topic).inc(count)
         return _UnderWay([pending.sequence for pending in rows], futures)
 
     async def _finish(self, connection: Connection, under_way: "_UnderWay") -> None:

@@ -20,7 +20,7 @@ async def learn_customers(batch: Batch[TicketsPurchased] | Batch[PurchaseFailed]
         if customer is not None:
             known[event.key] = changed[event.key] = customer
             batch.transaction.publish(customer_changed(customer), cause=event)
-    await store.insert(batch.connection, [changed[name] for name in changed.keys() - recorded])
+    await store.insert_learned(batch.connection, [changed[name] for name in changed.keys() - recorded])
     await store.save(batch.connection, [changed[name] for name in changed.keys() & recorded])
 
 

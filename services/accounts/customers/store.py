@@ -4,15 +4,14 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from services.accounts.customers.domain import Customer
-from shared.db import Connection
+from shared.db import Connection, insert_rows
 
 _COLUMNS = """customer_id, version, first_name, last_name, email, phone, language, time_zone, status, edited_fields,
               created_at, changed_at"""
 
-_WRITTEN = (
-    "customer_id", "version", "first_name", "last_name", "email", "email_key", "phone", "phone_key", "language",
-    "time_zone", "status", "edited_fields", "created_at", "changed_at",
-)  # fmt: skip
+_LEARNED = dict.fromkeys(
+    ("customer_id", "first_name", "last_name", "email", "email_key", "phone", "phone_key", "language", "status"), "text"
+) | {"version": "bigint", "created_at": "timestamptz", "changed_at": "timestamptz"}
 
 
 class Profile(NamedTuple):
@@ -68,19 +67,10 @@ async def find(
     return [_customer(row) for row in rows]
 
 
-async def insert(connection: Connection, opened: Sequence[Customer]) -> None:
-    """Write customers that are not recorded yet."""
-    if not opened:
-        return
-    rows = [
-        (
-            each.customer_id, each.version, each.first_name, each.last_name, each.email, each.email_key, each.phone,
-            each.phone_key, each.language, each.time_zone, each.status, sorted(each.edited_fields), each.created_at,
-            each.changed_at,
-        )
-        for each in opened
-    ]  # fmt: skip
-    await connection.copy_records_to_table("customers", records=rows, columns=_WRITTEN)
+async def insert_learned(connection: Connection, learned: Sequence[Customer]) -> None:
+    """Write customers that are not recorded yet; no agent has edited anything of them."""
+    rows = [[getattr(each, name) for name in _LEARNED] for each in learned]
+    await insert_rows(connection, "customers", _LEARNED, rows)
 
 
 async def save(connection: Connection, changed: Sequence[Customer]) -> None:

@@ -5,9 +5,14 @@ from typing import Any, NamedTuple
 
 from services.accounts.ledger.domain import Account, Charge, Entry, Key, Kind, Ledger, Status
 from services.accounts.ledger.requests import Cancellation
-from shared.db import Connection
+from shared.db import Connection, insert_rows
 
 _ENTRY_COLUMNS = ", ".join(Entry._fields)
+_OTHER_TYPES = {
+    "seq": "bigint", "entry_id": "uuid", "occurred_at": "timestamptz", "recorded_at": "timestamptz",
+    "amount_in": "bigint", "amount_out": "bigint", "balance": "bigint",
+}  # fmt: skip
+_ENTRY_TYPES = {name: _OTHER_TYPES.get(name, "text") for name in Entry._fields}
 
 # Below, `offset 0` makes a subquery a look-up by key for each row asked for, whatever the planner knows of the size
 # of the table.
@@ -27,7 +32,7 @@ async def save(connection: Connection, ledger: Ledger) -> None:
         return
     moved = {entry.customer_id: ledger.accounts[entry.customer_id] for entry in ledger.entries}
     charges = ledger.changed_charges.values()
-    await connection.copy_records_to_table("ledger_entries", records=ledger.entries, columns=Entry._fields)
+    await insert_rows(connection, "ledger_entries", _ENTRY_TYPES, ledger.entries)
     await connection.execute(
         _SAVE,
         [each.customer_id for each in charges],
