@@ -1,7 +1,8 @@
 """The consumer of a service: a member of its group, with one worker for each partition it is given."""
 
 import asyncio
-from collections.abc import Iterable, Sequence
+import logging
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from aiokafka import ConsumerRebalanceListener
@@ -20,6 +21,8 @@ log = get_logger(__name__)
 
 DRAIN_SECONDS = 4.0
 INBOX_DAYS = 30
+FORGET_EVERY_SECONDS = 60
+FORGET_AT_A_TIME = 10_000
 
 
 class Consumer:
@@ -88,11 +91,10 @@ class Consumer:
             while not self._stopping.is_set():
                 await self._rest(1.0)
                 self._raise_worker_failure()
-                await self._commit_to_kafka(client)
+                await self._commit_to_kafka(client, self._workers)
         finally:
             self._joined = False
-            await self.release()
-            await self._commit_to_kafka(client)
+            await self._commit_to_kafka(client, await self.release())
             await stop_client(client)
 
     def assign(self, client: Any, partitions: Iterable[Any]) -> None:
@@ -108,22 +110,22 @@ class Consumer:
                 batch=self._batch_size,
             )
 
-    async def release(self) -> None:
-        """Drain all workers: what is under way commits, nothing new begins."""
-        workers, self._workers = list(self._workers.values()), {}
-        if workers:
-            await asyncio.gather(*(worker.stop(timeout=DRAIN_SECONDS) for worker in workers))
+    async def release(self) -> Mapping[Any, PartitionWorker]:
+        """Drain all workers, which are returned: what is under way commits, nothing new begins."""
+        workers, self._workers = self._workers, {}
+        await asyncio.gather(*(worker.stop(timeout=DRAIN_SECONDS) for worker in workers.values()))
+        return workers
 
     def _raise_worker_failure(self) -> None:
         for worker in self._workers.values():
             if worker.task.done() and not worker.task.cancelled():
                 worker.task.result()
 
-    async def _commit_to_kafka(self, client: Any) -> None:
+    async def _commit_to_kafka(self, client: Any, workers: Mapping[Any, PartitionWorker]) -> None:
         """Tell Kafka how far we are, for tools that show lag. What counts is in the database."""
         offsets = {
             partition: worker.offset
-            for partition, worker in self._workers.items()
+            for partition, worker in workers.items()
             if worker.offset is not None and partition in client.assignment()
         }
         if not offsets:
@@ -135,16 +137,25 @@ class Consumer:
             log.debug("offsets were not committed to Kafka", error=repr(error)[:200])
 
     async def _upkeep(self) -> None:
+        """Hand over what waited in vain, second by second, and forget old events now and then."""
         while True:
-            await asyncio.sleep(1)
-            try:
-                await self.processor.apply_overdue()
-                async with self.processor.unit_of_work.begin() as transaction:
-                    await forget_old_events(transaction.connection, days=INBOX_DAYS)
-            except Exception as error:
-                if not is_transient(error):
-                    raise
-                log.warning("upkeep will be tried again", error=repr(error)[:200])
+            for _ in range(FORGET_EVERY_SECONDS):
+                await asyncio.sleep(1)
+                await self._try(self.processor.apply_overdue)
+            await self._try(self._forget_old_events)
+
+    async def _forget_old_events(self) -> None:
+        forgotten = FORGET_AT_A_TIME
+        while forgotten == FORGET_AT_A_TIME:
+            async with self.processor.unit_of_work.begin() as transaction:
+                forgotten = await forget_old_events(transaction.connection, days=INBOX_DAYS, limit=FORGET_AT_A_TIME)
+
+    async def _try(self, task: Callable[[], Awaitable[object]]) -> None:
+        try:
+            await task()
+        except Exception as error:  # noqa: BLE001 - it is tried again, and must not end all other upkeep
+            level = logging.WARNING if is_transient(error) else logging.ERROR
+            log.log(level, "upkeep will be tried again", error=repr(error)[:200])
 
     async def _rest(self, seconds: float) -> None:
         try:

@@ -72,7 +72,7 @@ async def release_events(connection: Connection, *, consumer: str, events: Seque
     )
 
 
-async def forget_old_events(connection: Connection, *, days: int, limit: int = 10_000) -> int:
+async def forget_old_events(connection: Connection, *, days: int, limit: int) -> int:
     """Delete inbox rows older than `days`, at most `limit` of them; returns how many."""
     deleted: int = await connection.fetchval(
         """with old as (

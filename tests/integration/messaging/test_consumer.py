@@ -7,6 +7,7 @@ import asyncpg
 
 from shared.contracts import PointsAwarded, PointsClawedBack
 from shared.messaging import Batch, Handler
+from shared.messaging.progress import forget_old_events
 from tests.support.messaging import Probe, eventually, points, write_effects
 
 CUSTOMERS = [f"c{n}" for n in range(20)]
@@ -124,3 +125,15 @@ async def _kill_connections(probe: Probe) -> None:
     )
     await connection.close()
     await asyncio.sleep(0)
+
+
+async def test_old_events_are_forgotten_and_recent_ones_kept(probe: Probe) -> None:
+    async with probe.unit_of_work.begin() as transaction:
+        await transaction.connection.execute(
+            """insert into inbox (consumer, source, event_id, received_at)
+               select 'probe', 's', n::text, now() - make_interval(days => n) from generate_series(1, 60) n"""
+        )
+        assert await forget_old_events(transaction.connection, days=30, limit=20) == 20
+        assert await forget_old_events(transaction.connection, days=30, limit=20) == 10
+        assert await forget_old_events(transaction.connection, days=30, limit=20) == 0
+    assert await probe.fetch("select count(*), max(event_id::int) from inbox") == [(30, 30)]
