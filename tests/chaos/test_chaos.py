@@ -1,0 +1,150 @@
+"""A short form of `make chaos`, whether its model would notice anything, and a rolling restart of what is left."""
+
+import asyncio
+import copy
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from deploy.local.stack import Stack
+from tests.chaos.model.check import compare
+from tests.chaos.rolling import roll
+from tests.chaos.run import REPLICAS, Plan, Run, chaos_stack
+from tests.support.stack import temporary_state_dir
+
+Json = dict[str, Any]
+SHORT = Plan(rounds=14, seed=20261122, purchases=6, calls=6)
+
+pytestmark = pytest.mark.timeout(600)
+
+
+@pytest.fixture(scope="module")
+def stack() -> Iterator[Stack]:
+    """A stack of this module's own, to kill."""
+    with temporary_state_dir() as state_dir:
+        running = chaos_stack(state_dir)
+        try:
+            running.up()
+            yield running
+        finally:
+            running.clean()
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where the run leaves what the model was given."""
+    return tmp_path_factory.mktemp("chaos")
+
+
+async def test_nothing_is_lost_or_doubled_whatever_is_killed(stack: Stack, folder: Path) -> None:
+    result = await Run(stack, SHORT, folder).run()
+    assert result.damage.kills.total() == SHORT.rounds
+    assert result.damage.deaths == []
+    assert result.quiet is not None, result.waiting_for
+    assert result.differences == []
+    assert result.comparison["totals"]["tickets cancelled"] > 0
+    assert result.comparison["totals"]["payments refused"] > 0
+
+
+def _customer_with(observed: Json, name: str, **wanted: Any) -> tuple[Json, int]:
+    """A customer of whom a list holds such an item, and where."""
+    for seen in observed["customers"].values():
+        for position, item in enumerate(seen[name]):
+            if all(item[field] == value for field, value in wanted.items()):
+                return seen, position
+    raise LookupError(f"nobody has {wanted} in {name}")
+
+
+def _without(name: str, **wanted: Any) -> Callable[[Json], None]:
+    def tamper(observed: Json) -> None:
+        seen, position = _customer_with(observed, name, **wanted)
+        del seen[name][position]
+
+    return tamper
+
+
+def _twice(name: str, **wanted: Any) -> Callable[[Json], None]:
+    def tamper(observed: Json) -> None:
+        seen, position = _customer_with(observed, name, **wanted)
+        seen[name].insert(position, copy.deepcopy(seen[name][position]))
+
+    return tamper
+
+
+def _changed(name: str, field: str, value: Any, **wanted: Any) -> Callable[[Json], None]:
+    def tamper(observed: Json) -> None:
+        seen, position = _customer_with(observed, name, **wanted)
+        seen[name][position][field] = value
+
+    return tamper
+
+
+def _swapped(observed: Json) -> None:
+    seen, position = _customer_with(observed, "transactions", kind="purchase", status="booked")
+    lines = seen["transactions"]
+    lines[position - 1], lines[position] = lines[position], lines[position - 1]
+
+
+def _shorter_timeline(observed: Json) -> None:
+    seen, position = _customer_with(observed, "tickets", status="cancelled")
+    seen["timelines"][seen["tickets"][position]["ticket_id"]].pop(1)
+
+
+def _another_dead_letter(observed: Json) -> None:
+    observed["leftovers"]["accounts"]["dead_letters"] = 1
+
+
+def _money_from_nowhere(observed: Json) -> None:
+    observed["sum_of_balances"] += 1
+
+
+def _lost_mail(observed: Json) -> None:
+    observed["mails"].pop()
+
+
+def _mail_sent_twice(observed: Json) -> None:
+    observed["mails"].append(observed["mails"][0])
+
+
+TAMPERING: dict[str, Callable[[Json], None]] = {
+    "a ledger line is missing": _without("transactions", kind="deposit"),
+    "a reversal is there twice": _twice("transactions", kind="reversal", status="booked"),
+    "a running balance is wrong": _changed("transactions", "balance", 1, kind="deposit"),
+    "a payment was wrongly refused": _changed("transactions", "status", "refused", kind="purchase", method="card"),
+    "two ledger lines are swapped": _swapped,
+    "a withdrawal is missing": _without("transactions", kind="withdrawal"),
+    "a ticket is missing": _without("tickets", status="paid"),
+    "a ticket has another status": _changed("tickets", "status", "paid", status="cancelled"),
+    "a timeline has a gap": _shorter_timeline,
+    "points are missing": _without("points", kind="earned"),
+    "points are there twice": _twice("points", kind="earned"),
+    "a mail is not on record": _without("correspondence", status="delivered"),
+    "a mail has another status": _changed("correspondence", "status", "pending", status="delivered"),
+    "a mail was lost": _lost_mail,
+    "a mail was sent twice": _mail_sent_twice,
+    "a dead letter is left": _another_dead_letter,
+    "there is money from nowhere": _money_from_nowhere,
+}
+
+
+@pytest.mark.parametrize("what", TAMPERING)
+def test_the_model_notices_when(what: str, folder: Path) -> None:
+    facts = json.loads((folder / "facts.json").read_text())
+    observed = json.loads((folder / "observed.json").read_text())
+    assert compare(facts, observed)["differences"] == []
+    TAMPERING[what](observed)
+    assert compare(facts, observed)["differences"] != []
+
+
+async def test_a_rolling_restart_fails_no_request(
+    stack: Stack, folder: Path, record_property: Callable[[str, object], None]
+) -> None:
+    observed = json.loads((folder / "observed.json").read_text())
+    for service, seen in (await roll(stack, list(observed["customers"]), replicas=REPLICAS)).items():
+        record_property(service, seen.as_json())
+        assert seen.failed == [], service
+        assert len(seen.milliseconds) > 50
+    await asyncio.to_thread(stack.up)
