@@ -150,11 +150,13 @@ class Probe:
 
 
 @asynccontextmanager
-async def running_probe(infra: Infra, *, partitions: int = 3) -> AsyncIterator[Probe]:
+async def running_probe(infra: Infra, *, partitions: int = 3, replication: int = 1) -> AsyncIterator[Probe]:
     """A probe with a database and topics of its own."""
     url = await infra.create_database("probe", prepare=prepare)
     kafka = KafkaSettings(infra.bootstrap_servers, infra.topic_prefix())
-    await ensure_topics(kafka.bootstrap_servers, prefix=kafka.topic_prefix, partitions=partitions)
+    await ensure_topics(
+        kafka.bootstrap_servers, prefix=kafka.topic_prefix, partitions=partitions, replication=replication
+    )
     database = await Database.connect(url, application="probe")
     try:
         async with EventPublisher(kafka, source=SOURCE) as publisher:
