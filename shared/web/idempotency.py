@@ -175,6 +175,8 @@ class InFlight:
             finished.set()
 
     async def _wait_for_others(self, identity: tuple[str, str]) -> None:
+        if identity not in self._running:
+            return
         try:
             async with asyncio.timeout(self._wait_seconds):
                 while (running := self._running.get(identity)) is not None:
