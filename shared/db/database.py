@@ -73,8 +73,13 @@ class Database:
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[Connection]:
         """One transaction, committed when the block ends and rolled back when it raises."""
-        async with self._pool.acquire(timeout=10) as connection, connection.transaction():
-            yield connection
+        try:
+            async with self._pool.acquire(timeout=10) as connection, connection.transaction():
+                yield connection
+        except asyncpg.ReadOnlySQLTransactionError:
+            # A session may keep the mode in which it began: the next ones see whether the database takes writes again.
+            await self._pool.expire_connections()
+            raise
 
     async def ping(self) -> None:
         """Ask the server for an answer. Raises when there is none."""

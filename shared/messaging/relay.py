@@ -20,6 +20,7 @@ from shared.telemetry.metrics import counter, gauge
 log = get_logger(__name__)
 
 LOCK = int.from_bytes(hashlib.sha256(b"recourse outbox relay").digest()[:8], "big", signed=True)
+_FIRST_PAUSE, _LONGEST_PAUSE = 0.25, 2.0
 _published = counter("recourse_outbox_published_total", "Events published from the outbox", ("topic",))
 _holder = gauge("recourse_outbox_relay_holder", "1 while this process publishes the outbox of its service")
 
@@ -50,6 +51,7 @@ class Relay:
         self._exclusive = exclusive
         self._wake = asyncio.Event()
         self._stopping = asyncio.Event()
+        self._published = False
 
     def wake(self) -> None:
         """Something was committed to the outbox."""
@@ -62,6 +64,7 @@ class Relay:
 
     async def run(self) -> None:
         """Publish until stopped; faults of the database or the broker are waited out."""
+        pause = _FIRST_PAUSE
         while not self._stopping.is_set():
             try:
                 await self._session()
@@ -69,7 +72,9 @@ class Relay:
                 if not (is_transient(error) or isinstance(error, KafkaError | asyncpg.InterfaceError)):
                     raise
                 log.warning("relay interrupted", error=type(error).__name__)
-                await _until(self._stopping, 0.5)
+                pause = _FIRST_PAUSE if self._published else min(pause * 2, _LONGEST_PAUSE)
+                self._published = False
+                await _until(self._stopping, pause)
 
     async def _session(self) -> None:
         connection = await asyncpg.connect(
@@ -82,6 +87,7 @@ class Relay:
         )
         try:
             await prepare_session(connection)
+            await _require_writable(connection)
             await self._lead(connection)
         finally:
             _holder.set(0)
@@ -147,6 +153,7 @@ class Relay:
                 if waiting:
                     await connection.execute("select 1")
         await delete_outbox(connection, under_way.sequences)
+        self._published = True
 
     def _headers(self, row: OutboxRow) -> Headers:
         if row.headers is not None:
@@ -159,6 +166,15 @@ class Relay:
             subject=row.key,
             traceparent=row.traceparent,
         )
+
+
+async def _require_writable(connection: Connection) -> None:
+    """What cannot be deleted would be published again with each new session.
+
+    Raises ReadOnlySQLTransactionError, which passes, where nothing can be written now.
+    """
+    if await connection.fetchval("show transaction_read_only") == "on":
+        raise asyncpg.ReadOnlySQLTransactionError("the outbox cannot be written")
 
 
 async def _until(event: asyncio.Event, seconds: float) -> None:
