@@ -10,7 +10,7 @@ from aiokafka import ConsumerRebalanceListener
 from shared.db import is_transient
 from shared.messaging.batch import AnyHandler, Lock
 from shared.messaging.breaker import Breaker
-from shared.messaging.kafka import KafkaError, KafkaSettings, make_consumer, stop_client
+from shared.messaging.kafka import KafkaSettings, is_connection_fault, make_consumer, stop_client
 from shared.messaging.processor import Processor
 from shared.messaging.progress import forget_old_events
 from shared.messaging.unit_of_work import UnitOfWork
@@ -64,7 +64,9 @@ class Consumer:
             while not self._stopping.is_set():
                 try:
                     await self._session()
-                except (KafkaError, OSError, TimeoutError) as error:
+                except Exception as error:
+                    if not is_connection_fault(error):
+                        raise
                     log.warning("consumer interrupted", error=repr(error)[:300])
                 await self._rest(0.5)
         finally:
@@ -133,7 +135,9 @@ class Consumer:
         try:
             async with asyncio.timeout(5):
                 await client.commit(offsets)
-        except (KafkaError, OSError, TimeoutError) as error:
+        except Exception as error:
+            if not is_connection_fault(error):
+                raise
             log.debug("offsets were not committed to Kafka", error=repr(error)[:200])
 
     async def _upkeep(self) -> None:

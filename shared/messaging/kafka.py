@@ -9,7 +9,15 @@ from aiokafka.errors import KafkaError
 
 from shared.messaging.records import Record
 
-__all__ = ["KafkaError", "KafkaSettings", "make_consumer", "make_producer", "stop_client", "to_record"]
+__all__ = [
+    "KafkaError",
+    "KafkaSettings",
+    "is_connection_fault",
+    "make_consumer",
+    "make_producer",
+    "stop_client",
+    "to_record",
+]
 
 # A record that is too large to be an event must still fit into a dead-letter topic.
 MAX_RECORD_BYTES = 10_000_000
@@ -68,20 +76,35 @@ def make_consumer(settings: KafkaSettings, *, group: str | None, client_id: str)
     )
 
 
+def is_connection_fault(error: BaseException) -> bool:
+    """Whether the error says that the broker is away, or the connection to it."""
+    # uvloop's word for a write to a connection that was closed a moment ago; aiokafka lets it through.
+    closed = isinstance(error, RuntimeError) and "handler is closed" in str(error)
+    return closed or isinstance(error, KafkaError | OSError | TimeoutError)
+
+
 async def stop_client(client: Any, *, timeout: float = 2.0) -> None:
     """Stop a producer, a consumer or an admin client, but do not wait for a broker that is gone.
 
     aiokafka has no time limit of its own there, and what it leaves behind when its stop is interrupted goes on for
     ever: a heartbeat keeps the consumer's place in its group, a sender keeps trying to publish. So that is ended too.
     """
+    # In a task of its own: aiokafka lets the cancellation of its tasks escape, and that would pass for ours.
+    stopping = asyncio.create_task(_stop(client))
     try:
-        async with asyncio.timeout(timeout):
-            if isinstance(client, AIOKafkaProducer):
-                # Its stop waits for this too, but in a task that nobody could end.
-                await client.flush()
-            await (client.stop() if hasattr(client, "stop") else client.close())
-    except (KafkaError, OSError, TimeoutError):
+        await asyncio.wait([stopping], timeout=timeout)
+    finally:
+        stopping.cancel()
+    await asyncio.wait([stopping], timeout=1)
+    if not stopping.done() or stopping.cancelled() or stopping.exception() is not None:
         await _abandon(client)
+
+
+async def _stop(client: Any) -> None:
+    if isinstance(client, AIOKafkaProducer):
+        # Its stop waits for this too, but in a task that nobody could end.
+        await client.flush()
+    await (client.stop() if hasattr(client, "stop") else client.close())
 
 
 async def _abandon(client: Any) -> None:

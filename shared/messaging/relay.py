@@ -11,7 +11,7 @@ import asyncpg
 from shared.db import Connection, is_transient
 from shared.db.database import SESSION_SETTINGS, prepare_session
 from shared.messaging.cloudevents import binary_headers
-from shared.messaging.kafka import KafkaError, KafkaSettings, make_producer, stop_client
+from shared.messaging.kafka import KafkaSettings, is_connection_fault, make_producer, stop_client
 from shared.messaging.outbox import OutboxRow, PendingRow, delete_outbox, read_outbox
 from shared.messaging.records import Headers, headers_from_json
 from shared.telemetry.logging import get_logger
@@ -69,7 +69,7 @@ class Relay:
             try:
                 await self._session()
             except Exception as error:
-                if not (is_transient(error) or isinstance(error, KafkaError | asyncpg.InterfaceError)):
+                if not (is_transient(error) or is_connection_fault(error) or isinstance(error, asyncpg.InterfaceError)):
                     raise
                 log.warning("relay interrupted", error=type(error).__name__)
                 pause = _FIRST_PAUSE if self._published else min(pause * 2, _LONGEST_PAUSE)

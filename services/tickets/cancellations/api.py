@@ -1,6 +1,6 @@
 """Cancelling a ticket. Requests that arrive while one commit runs share the next."""
 
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Annotated, Literal
@@ -135,24 +135,28 @@ class CancellationsApi:
         keys = [each.context.idempotent_request for each in requests]
         async with self._unit_of_work.begin() as transaction:
             connection = transaction.connection
-            await lock(connection, await store.customers_of_tickets(connection, ticket_ids))
+            customers = await store.customers_of_tickets(connection, ticket_ids)
+            await lock(connection, customers)
             # Not before the lock: whoever held it may have been answering the same key in another process.
             earlier = await claim(connection, keys)
             fresh = [each for each, answer in zip(requests, earlier, strict=True) if answer is None]
-            decided = iter(await _decide(connection, fresh))
+            decided = iter(await _decide(connection, fresh, locked=set(customers)))
             decisions = [next(decided) if answer is None else answer for answer in earlier]
             await _accept(transaction, [each for each in decisions if isinstance(each, _Accepted)])
         return [each.reply if isinstance(each, _Accepted) else each for each in decisions]
 
 
-async def _decide(connection: Connection, requests: Sequence[_Request]) -> list[_Accepted | Problem]:
+async def _decide(
+    connection: Connection, requests: Sequence[_Request], *, locked: Set[str]
+) -> list[_Accepted | Problem]:
     """What becomes of each request, in order of arrival: of several for one ticket the first wins.
 
-    Their customers are locked.
+    A ticket that was recorded after the customers were locked is not there yet: its own customer is not locked.
     """
     if not requests:
         return []
-    changes = Changes(await tickets_by_id(connection, [each.ticket_id for each in requests]))
+    tickets = await tickets_by_id(connection, [each.ticket_id for each in requests])
+    changes = Changes(ticket for ticket in tickets if ticket.order.customer_id in locked)
     decisions = [_decide_one(changes, each) for each in requests]
     await save_changes(connection, changes.made)
     return decisions
