@@ -1,15 +1,17 @@
 """Cancelling tickets over HTTP, many at once, and against everything else that happens to them."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from services.tickets.cancellations import store
 from services.tickets.cancellations.api import CancellationsApi
 from services.tickets.lifecycle.domain import TicketEvent
 from shared.contracts import TicketCancellationRequested, TicketsPaid
+from shared.db import Connection
 from shared.web import operations_of
 from tests.support.http import Answer, ApiClient, serving_operations
 from tests.support.partition import Partition
@@ -188,3 +190,20 @@ async def test_a_result_delivered_twice_at_once_counts_once(
     await asyncio.gather(*(partition.deliver_beside(result("c1", cancellation)) for _ in range(6)))
     assert await states(partition) == {"t1": state}
     assert len(await partition.published()) == before + 1
+
+
+async def test_a_ticket_recorded_after_the_lock_was_taken_is_not_touched_without_it(
+    partition: Partition, api: ApiClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    find = store.customers_of_tickets
+
+    async def find_then_record(connection: Connection, ticket_ids: Sequence[str]) -> list[str]:
+        found = await find(connection, ticket_ids)
+        monkeypatch.setattr(store, "customers_of_tickets", find)
+        await partition.deliver(purchase("c1", "o1", "t1"))
+        return found
+
+    monkeypatch.setattr(store, "customers_of_tickets", find_then_record)
+    early = await cancel(api, "t1", "k1")
+    assert (early.status, early.body["code"]) == (404, "ticket_not_found")
+    assert (await cancel(api, "t1", "k1")).status == 202
