@@ -106,11 +106,10 @@ class WithdrawalsApi:
     async def _commit(self, group: Sequence[_Pending]) -> list[_Answer | Exception]:
         async with self._unit_of_work.begin() as transaction:
             connection = transaction.connection
-            earlier = await claim(connection, [pending.idempotency for pending in group])
-            customers = {
-                pending.withdrawal.customer_id for pending, known in zip(group, earlier, strict=True) if known is None
-            }
+            customers = {pending.withdrawal.customer_id for pending in group}
             ledger = Ledger(await store.lock_known(connection, sorted(customers)), now=datetime.now(UTC), new_id=uuid7)
+            # Not before the lock: whoever held it may have paid out under the same key in another process.
+            earlier = await claim(connection, [pending.idempotency for pending in group])
             answers: list[_Answer | Exception] = []
             booked: list[Outcome] = []
             for pending, known in zip(group, earlier, strict=True):

@@ -1,12 +1,19 @@
 """Withdrawals: shared commits, each request its own answer."""
 
 import asyncio
+from collections.abc import Collection
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from shared.web import Role
+from services.accounts.ledger import store
+from services.accounts.ledger.domain import Account
+from services.accounts.withdrawals.api import WithdrawalsApi
+from shared.db import Connection
+from shared.web import Role, operations_of
 from tests.support.accounts import Accounts, cancellation, purchase
+from tests.support.http import Answer, serving_operations
 
 BODY = {"amount": 300, "type": "cheque", "customer_visible_description": "Paid out", "internal_note": "called"}
 
@@ -113,3 +120,28 @@ async def test_nobody_is_paid_twice_when_events_and_requests_race(accounts: Acco
     assert lines[-1][4] == 0
     assert sum(into - out for _, status, into, out, _ in lines if status == "booked") == 0
     assert min(balance for *_, balance in lines) == 0
+
+
+async def test_the_same_key_at_two_processes_is_paid_once_and_answered_alike(
+    accounts: Accounts, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The other process pays out all there is after this one began and before it has the lock."""
+    await credited(accounts, "c1")
+    lock_known = store.lock_known
+    async with serving_operations(operations_of(WithdrawalsApi(accounts.unit_of_work)), tmp_path) as other:
+        path, everything = "/v1/customers/c1/withdrawals", BODY | {"amount": 2000}
+
+        async def lock_after_the_other(connection: Connection, customers: Collection[str]) -> dict[str, Account]:
+            monkeypatch.setattr(store, "lock_known", lock_known)
+            answers.append(await other.post(path, everything, key="k1"))
+            return await lock_known(connection, customers)
+
+        answers: list[Answer] = []
+        monkeypatch.setattr(store, "lock_known", lock_after_the_other)
+        keys = tmp_path / "twin"
+        keys.mkdir()
+        async with serving_operations(operations_of(WithdrawalsApi(accounts.unit_of_work)), keys) as twin:
+            answers.append(await twin.post(path, everything, key="k1"))
+    assert [answer.status for answer in answers] == [201, 201]
+    assert answers[0].body == answers[1].body
+    assert len(await accounts.lines("c1")) == 5
