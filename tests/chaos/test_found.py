@@ -8,6 +8,7 @@ import pytest
 
 from shared.db import Connection, database
 from shared.messaging import KafkaError, Relay, relay
+from shared.messaging.kafka import make_consumer, stop_client
 from shared.messaging.relay import LOCK
 from tests.support.messaging import Probe, eventually, points
 
@@ -54,6 +55,21 @@ async def test_a_relay_without_a_broker_waits_calmly_although_it_is_woken(
         before = len(sessions)
         await asyncio.sleep(_WATCHED_SECONDS)
         assert len(sessions) - before <= 4
+
+
+async def test_a_cancellation_that_aiokafka_lets_escape_does_not_pass_for_ours(
+    probe: Probe, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client = make_consumer(probe.kafka, group=None, client_id="tests")
+    await client.start()
+    close = client._fetcher.close
+
+    async def close_and_leak() -> None:
+        await close()
+        raise asyncio.CancelledError
+
+    monkeypatch.setattr(client._fetcher, "close", close_and_leak)
+    await stop_client(client)
 
 
 async def _some(found: list[Any]) -> bool:
