@@ -40,7 +40,7 @@ def main() -> int:
     given = _arguments()
     # What the clients of this program say of brokers that are down is expected, and much.
     logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
-    plan = Plan(given.rounds, given.seed, purchases=given.purchases, calls=given.calls, pace=given.pace)
+    plan = Plan(given.rounds, given.seed, purchases=given.purchases, calls=given.calls, pace=given.pace, rolling=True)
     state_dir = state_root() / "chaos"
     if (state_dir / "stack.json").exists():
         Stack.attach(state_dir).clean()

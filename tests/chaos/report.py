@@ -47,6 +47,7 @@ def as_json(result: Result, command: str) -> dict[str, Any]:
         "calls_given_up": result.given_up,
         "seconds_to_quiet": result.quiet and round(result.quiet, 2),
         "compared": result.comparison["totals"],
+        "rolling_restart": {service: seen.as_json() for service, seen in result.rolling.items()},
         "differences": result.differences,
         "holds": result.holds,
     }
@@ -83,6 +84,7 @@ def as_markdown(result: Result, command: str) -> str:
             "",
             *_table(("compared", ""), totals.items()),
             "",
+            *_rolling(result),
             *_differences(result),
         ]
     )
@@ -94,6 +96,21 @@ def _published(result: Result) -> list[tuple[str, int]]:
         ("different event ids among them", result.events),
         ("batches sent again, their fate unknown", result.repeated_batches),
         ("calls given up without an answer", result.given_up),
+    ]
+
+
+def _rolling(result: Result) -> list[str]:
+    figures = {service: seen.as_json() for service, seen in result.rolling.items()}
+    if not figures:
+        return []
+    names = list(next(iter(figures.values())))
+    rows = [(service, *(seen[name] for name in names)) for service, seen in figures.items()]
+    return [
+        "Rolling restart: both replicas of each service asked to stop and started again, under requests without pause. "
+        "`rerouted`: no connection, so the other replica was asked. `cut`: the connection ended under the request.",
+        "",
+        *_table(("service", *(name.replace("_", " ") for name in names)), rows),
+        "",
     ]
 
 

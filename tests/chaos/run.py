@@ -19,6 +19,7 @@ from deploy.local.stack import Stack
 from shared.messaging import KafkaSettings
 from tests.chaos.agents import Agents
 from tests.chaos.observe import Observer, Quiet, published_purchases
+from tests.chaos.rolling import Rolling, roll
 from tests.chaos.saboteur import Damage, Saboteur
 from tests.chaos.shop import Shop, Till
 
@@ -30,7 +31,10 @@ _ROOT = Path(__file__).resolve().parents[2]
 
 @dataclass(frozen=True)
 class Plan:
-    """How much of what. `purchases` and `calls` are a second; `pace` stretches the pauses between faults."""
+    """How much of what. `purchases` and `calls` are a second; `pace` stretches the pauses between faults.
+
+    `rolling` adds a rolling restart when all is compared.
+    """
 
     rounds: int
     seed: int
@@ -38,6 +42,7 @@ class Plan:
     calls: float = 8.0
     pace: float = 1.0
     quiet_seconds: float = 120.0
+    rolling: bool = False
 
 
 @dataclass
@@ -55,6 +60,7 @@ class Result:
     quiet: float | None
     waiting_for: str
     comparison: dict[str, Any] = field(default_factory=dict)
+    rolling: dict[str, Rolling] = field(default_factory=dict)
 
     @property
     def differences(self) -> list[dict[str, Any]]:
@@ -63,7 +69,8 @@ class Result:
     @property
     def holds(self) -> bool:
         """Whether nothing is wrong."""
-        return not self.differences and not self.damage.deaths and self.quiet is not None
+        unharmed = not self.damage.deaths and not any(seen.failed for seen in self.rolling.values())
+        return unharmed and not self.differences and self.quiet is not None
 
 
 def chaos_stack(state_dir: Path) -> Stack:
@@ -114,11 +121,13 @@ class Run:
         quiet, waiting_for = await self._quiet(quiet_from)
         self._say("reading everything, and comparing")
         comparison, records = await self._compare()
+        seconds = time.monotonic() - started
+        rolling = await self._roll(records) if self._plan.rolling else {}
         answers = Counter(_answer_name(attempt) for attempt in self._agents.attempts)
         return Result(
-            self._plan, time.monotonic() - started, self._saboteur.damage, len(records),
+            self._plan, seconds, self._saboteur.damage, len(records),
             len({record["event_id"] for record in records}), self._till.repeated, answers, self._agents.given_up,
-            quiet, waiting_for, comparison,
+            quiet, waiting_for, comparison, rolling,
         )  # fmt: skip
 
     async def _sell(self) -> None:
@@ -145,6 +154,11 @@ class Run:
             names = sorted({record["data"]["customer"]["id"] for record in records})
             observed = await Observer(self._stack, http).observe(names)
         return await asyncio.to_thread(compare_in_a_process, facts, observed, self._folder), records
+
+    async def _roll(self, records: list[dict[str, Any]]) -> dict[str, Rolling]:
+        self._say("restarting every service in turn")
+        customers = sorted({record["data"]["customer"]["id"] for record in records})
+        return await roll(self._stack, customers, replicas=REPLICAS)
 
     def _urls(self, service: str) -> list[str]:
         return [self._stack.service_url(process_name(service, replica)) for replica in range(1, REPLICAS + 1)]
