@@ -8,6 +8,7 @@ import json
 import logging
 import os
 import platform
+import signal
 import sys
 import time
 from collections.abc import Sequence
@@ -35,6 +36,7 @@ def main() -> int:
     except UnknownLineError as error:
         sys.stderr.write(f"{error}\n")
         return 2
+    signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
     with running_stack() as stack:
         results = asyncio.run(_measure(lines, Bench(stack, options.rounds, options.scale)))
     options.output.write_text(json.dumps(results, indent=2, ensure_ascii=False) + "\n")

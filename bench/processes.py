@@ -6,7 +6,7 @@ import asyncio
 import json
 import os
 import sys
-from asyncio.subprocess import PIPE, Process
+from asyncio.subprocess import DEVNULL, PIPE, Process
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
@@ -27,17 +27,18 @@ def parameters() -> dict[str, Any]:
     return told
 
 
-async def _start(name: str, told: dict[str, Any]) -> Process:
+async def _start(name: str, told: dict[str, Any], *, output: int) -> Process:
     return await asyncio.create_subprocess_exec(
         sys.executable, "-m", f"bench.sides.{name}",
-        env={**os.environ, _VARIABLE: json.dumps(told)}, stdin=asyncio.subprocess.DEVNULL, stdout=PIPE,
+        env={**os.environ, _VARIABLE: json.dumps(told)}, stdin=DEVNULL, stdout=output,
     )  # fmt: skip
 
 
 @asynccontextmanager
 async def running(name: str, **told: Any) -> AsyncIterator[Process]:
     """The side `name` for the duration of the block."""
-    process = await _start(name, told)
+    # Not a pipe: nobody would read it, and the end of a process is not seen before the end of its pipe.
+    process = await _start(name, told, output=DEVNULL)
     try:
         yield process
     finally:
@@ -52,7 +53,7 @@ async def outcome(name: str, **told: Any) -> dict[str, float]:
 
 async def outcomes(sides: Sequence[tuple[str, dict[str, Any]]]) -> list[dict[str, float]]:
     """Run several sides at once, each to its end."""
-    processes = [await _start(name, told) for name, told in sides]
+    processes = [await _start(name, told, output=PIPE) for name, told in sides]
     try:
         answers = await asyncio.gather(*(process.communicate() for process in processes))
     finally:

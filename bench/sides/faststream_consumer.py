@@ -6,7 +6,6 @@ FastStream keeps its place in Kafka, so the row of the stored offset is the one 
 
 from __future__ import annotations
 
-import logging
 from typing import Any
 
 import asyncpg
@@ -50,7 +49,7 @@ async def consume(*, dsn: str, bootstrap_servers: str, topic_prefix: str, group:
     """Drain the topic until stopped; `workers` is FastStream's own setting, None its default."""
     stop = stop_on_signals()
     pool = await asyncpg.create_pool(dsn, min_size=1, max_size=max(10, workers or 1))
-    broker = KafkaBroker(bootstrap_servers, log_level=logging.ERROR)
+    broker = KafkaBroker(bootstrap_servers, logger=None)
     settings = {"max_workers": workers} if workers else {}
     subscriber = broker.subscriber(f"{topic_prefix}tickets", group_id=group, auto_offset_reset="earliest", **settings)
     subscriber(Handler(pool, group).handle)
