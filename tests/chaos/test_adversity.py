@@ -12,6 +12,7 @@ import pytest
 from aiokafka.admin import AIOKafkaAdminClient, NewPartitions
 
 from shared import ids
+from shared.db import Database
 from shared.messaging import EventPublisher, outbox
 from shared.messaging.follow import follow
 from shared.telemetry.metrics import REGISTRY
@@ -63,6 +64,21 @@ async def test_a_read_only_database_is_waited_out_without_help(probe: Probe) -> 
         await _until_applied(probe, "c1", range(1, 20))
         await _commit(probe, [points("c1", 20)])
         await _until_applied(probe, "c1", range(1, 21))
+
+
+async def test_sessions_that_began_read_only_are_not_used_again(probe: Probe) -> None:
+    database = await Database.connect(probe.url, application="lone", max_size=1)
+    async with _read_only(probe):
+        with pytest.raises(asyncpg.ReadOnlySQLTransactionError):
+            await _write(database, 1)
+    await _write(database, 2)
+    await database.close()
+    assert await probe.fetch("select customer_id from locks") == [("c2",)]
+
+
+async def _write(database: Database, number: int) -> None:
+    async with database.transaction() as connection:
+        await lock_customers(connection, [f"c{number}"])
 
 
 async def test_a_relay_does_not_publish_again_and_again_what_it_cannot_delete(probe: Probe) -> None:
