@@ -27,7 +27,7 @@ class Transaction:
     def publish(self, event: Event, *, cause: Received[Event] | None = None) -> None:
         """Publish the event when, and only when, this transaction commits. Its trace continues its cause's."""
         trace = cause.trace if cause is not None else (current_trace.get() or new_trace())
-        self.outbox.append(OutboxRow.of(event, trace.child().traceparent))
+        self.outbox.append(OutboxRow.of(event, trace.child_traceparent()))
 
 
 class UnitOfWork:

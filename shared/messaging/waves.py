@@ -13,6 +13,8 @@ def waves(events: Sequence[Received[Event]]) -> list[list[Received[Event]]]:
     Within and across the groups, events of one key keep their order. The type that most customers wait for goes
     first, so that few groups cover a usual batch.
     """
+    if len({event.type for event in events}) == 1:
+        return [list(events)]
     queues: dict[str, deque[tuple[int, Received[Event]]]] = defaultdict(deque)
     for position, event in enumerate(events):
         queues[event.key].append((position, event))

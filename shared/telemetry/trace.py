@@ -34,6 +34,10 @@ class TraceContext(NamedTuple):
     def child(self) -> "TraceContext":
         return TraceContext(self.trace_id, new_span_id(), self.flags)
 
+    def child_traceparent(self) -> str:
+        """`traceparent` of a new child, for which alone no other object is made."""
+        return f"00-{self.trace_id}-{new_span_id()}-{self.flags:02x}"
+
 
 current_trace: ContextVar[TraceContext | None] = ContextVar("current_trace", default=None)
 

@@ -91,6 +91,7 @@ class Ledger:
     reversed_by: dict[Key, str] = field(default_factory=dict)
     failed: set[Key] = field(default_factory=set)
     entries: list[Entry] = field(default_factory=list)
+    new_charges: dict[Key, Charge] = field(default_factory=dict)
     changed_charges: dict[Key, Charge] = field(default_factory=dict)
 
     def purchase(self, order: Order) -> list[Entry]:
@@ -104,7 +105,7 @@ class Ledger:
         account = self.accounts[order.customer_id]
         refusal = _refuse_purchase(account, order)
         charge = Charge(order.customer_id, order.order_id, refusal is None, order.amount, order.currency)
-        self.charges[key] = self.changed_charges[key] = charge
+        self.charges[key] = self.new_charges[key] = charge
         purchase = self._purchase_entry
         if refusal is not None:
             return [purchase(account, order, refusal)]
@@ -142,8 +143,10 @@ class Ledger:
         refusal = self._refuse_reversal(request)
         if refusal is None:
             order = (request.customer_id, request.order_id)
-            charge = self.changed_charges[order] = self.charges[order]
+            charge = self.charges[order]
             charge.reversed_amount += request.amount
+            if order not in self.new_charges:
+                self.changed_charges[order] = charge
             self.reversed_by[request.customer_id, request.ticket_id] = request.cancellation_id
         return [
             self._enter(

@@ -12,18 +12,22 @@ _OTHER_TYPES = {
     "seq": "bigint", "entry_id": "uuid", "occurred_at": "timestamptz", "recorded_at": "timestamptz",
     "amount_in": "bigint", "amount_out": "bigint", "balance": "bigint",
 }  # fmt: skip
+_CHARGE_TYPES = {
+    "customer_id": "text", "order_id": "text", "charged": "boolean", "amount": "bigint", "currency": "text",
+    "reversed_amount": "bigint",
+}  # fmt: skip
 _ENTRY_TYPES = {name: _OTHER_TYPES.get(name, "text") for name in Entry._fields}
 
 # Below, `offset 0` makes a subquery a look-up by key for each row asked for, whatever the planner knows of the size
 # of the table.
 _SAVE = """
     with charges_saved as (
-        insert into charges (customer_id, order_id, charged, amount, currency, reversed_amount)
-        select * from unnest($1::text[], $2::text[], $3::boolean[], $4::bigint[], $5::text[], $6::bigint[])
-        on conflict (customer_id, order_id) do update set reversed_amount = excluded.reversed_amount)
+        update charges c set reversed_amount = e.reversed_amount
+        from unnest($1::text[], $2::text[], $3::bigint[]) as e (customer_id, order_id, reversed_amount)
+        where c.customer_id = e.customer_id and c.order_id = e.order_id and c.customer_id = any($1::text[]))
     update accounts a set currency = e.currency, balance = e.balance, last_seq = e.last_seq
-    from unnest($7::text[], $8::text[], $9::bigint[], $10::bigint[]) as e (id, currency, balance, last_seq)
-    where a.customer_id = e.id and a.customer_id = any($7::text[])"""
+    from unnest($4::text[], $5::text[], $6::bigint[], $7::bigint[]) as e (id, currency, balance, last_seq)
+    where a.customer_id = e.id and a.customer_id = any($4::text[])"""
 
 
 async def save(connection: Connection, ledger: Ledger) -> None:
@@ -31,16 +35,15 @@ async def save(connection: Connection, ledger: Ledger) -> None:
     if not ledger.entries:
         return
     moved = {entry.customer_id: ledger.accounts[entry.customer_id] for entry in ledger.entries}
-    charges = ledger.changed_charges.values()
+    reversed_charges = ledger.changed_charges.values()
+    new_charges = [[getattr(each, name) for name in _CHARGE_TYPES] for each in ledger.new_charges.values()]
     await insert_rows(connection, "ledger_entries", _ENTRY_TYPES, ledger.entries)
+    await insert_rows(connection, "charges", _CHARGE_TYPES, new_charges)
     await connection.execute(
         _SAVE,
-        [each.customer_id for each in charges],
-        [each.order_id for each in charges],
-        [each.charged for each in charges],
-        [each.amount for each in charges],
-        [each.currency for each in charges],
-        [each.reversed_amount for each in charges],
+        [each.customer_id for each in reversed_charges],
+        [each.order_id for each in reversed_charges],
+        [each.reversed_amount for each in reversed_charges],
         list(moved),
         [account.currency for account in moved.values()],
         [account.balance for account in moved.values()],
