@@ -4,6 +4,14 @@
 it does not know, so that a newer writer never breaks an older reader; what it does know is checked strictly.
 """
 
+from shared.contracts.activity import (
+    CartChanged,
+    CheckoutCompleted,
+    FeedbackLeft,
+    LoginFailed,
+    LoginSucceeded,
+    VisitMade,
+)
 from shared.contracts.balances import BalanceCredited, BalanceDebited, BalanceRefused
 from shared.contracts.base import Event, event_types, registry, topics
 from shared.contracts.correspondence import CorrespondenceRequested
@@ -23,10 +31,15 @@ __all__ = [
     "BalanceCredited",
     "BalanceDebited",
     "BalanceRefused",
+    "CartChanged",
+    "CheckoutCompleted",
     "CorrespondenceRequested",
     "CustomerChanged",
     "DeliveryReported",
     "Event",
+    "FeedbackLeft",
+    "LoginFailed",
+    "LoginSucceeded",
     "PointsAwarded",
     "PointsClawedBack",
     "PurchaseCompleted",
@@ -36,6 +49,7 @@ __all__ = [
     "TicketsInLimbo",
     "TicketsPaid",
     "TicketsPurchased",
+    "VisitMade",
     "event_types",
     "registry",
     "topics",
