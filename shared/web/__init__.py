@@ -62,6 +62,7 @@ from shared.web.models import Instant, RequestModel, ResponseModel
 from shared.web.operations import operation, operations_of
 from shared.web.paging import Keyset, Page, PageQuery
 from shared.web.permissions import ROLE_PERMISSIONS, Permission, Role
+from shared.web.personal import Personal
 from shared.web.problems import VALIDATION_FAILED, Problem, ProblemType
 from shared.web.replies import Content, RenderedReply, Reply
 from shared.web.server import serving, stop_on_signals
@@ -83,6 +84,7 @@ __all__ = [
     "Page",
     "PageQuery",
     "Permission",
+    "Personal",
     "Principal",
     "Problem",
     "ProblemType",

@@ -11,6 +11,7 @@ from shared.db import Connection
 from shared.web.auth import Principal
 from shared.web.etag import check_if_match
 from shared.web.idempotency import IdempotentRequest, Outcome, claim, record
+from shared.web.personal import SEES_PERSONAL_DATA, masked
 from shared.web.problems import Problem
 from shared.web.replies import RenderedReply, Reply
 
@@ -54,6 +55,15 @@ class RequestContext:
         """
         if self.if_match is not None:
             check_if_match(self.if_match, version)
+
+    @property
+    def sees_personal_data(self) -> bool:
+        """Whether personal fields are clear to the caller."""
+        return SEES_PERSONAL_DATA in self.principal.permissions
+
+    def visible(self, value: T) -> T:
+        """The value as the caller may see it: for what an operation renders itself."""
+        return value if self.sees_personal_data else masked(value)
 
     def render(self, content: T | Reply[T]) -> RenderedReply[T]:
         """The answer as bytes, to record it with its effect."""

@@ -1,5 +1,6 @@
 """One operation answering requests: who asks, what they ask, the handler, the answer as bytes."""
 
+from dataclasses import replace
 from typing import Any
 
 from aiohttp import hdrs, web
@@ -10,7 +11,8 @@ from shared.web.context import REQUEST_ID, RequestContext
 from shared.web.etag import etag_of, is_not_modified, parse_entity_tags
 from shared.web.idempotency import IdempotencyRaceError, IdempotentRequest, InFlight, hash_request, read_key
 from shared.web.paging import Page
-from shared.web.problems import PRECONDITION_REQUIRED, REQUEST_IN_PROGRESS
+from shared.web.personal import SEES_PERSONAL_DATA, masked
+from shared.web.problems import PRECONDITION_REQUIRED, REQUEST_IN_PROGRESS, Problem
 from shared.web.replies import Content, RenderedReply, Reply
 from shared.web.signatures import Operation
 from shared.web.validation import parse_body, parse_path, parse_query, read_body
@@ -36,14 +38,18 @@ class Dispatcher:
             operation_id=self._operation.operation_id,
             principal=principal,
             request_id=request[REQUEST_ID],
-            renderer=lambda result: self._render(request, result),
+            renderer=lambda result: self._render(request, principal, result),
         )
         arguments = await self._arguments(request, context)
-        if context.idempotency is None:
-            reply = self._render(request, await self._operation.handler(**arguments))
-        else:
-            async with self._in_flight.alone(context.idempotency):
-                reply = await self._run_idempotent(request, arguments)
+        try:
+            if context.idempotency is None:
+                reply = context.render(await self._operation.handler(**arguments))
+            else:
+                async with self._in_flight.alone(context.idempotency):
+                    reply = await self._run_idempotent(context, arguments)
+        except Problem as problem:
+            problem.extra = context.visible(problem.extra)
+            raise
         return _respond(request, reply)
 
     async def _authorize(self, request: web.Request) -> Principal:
@@ -75,15 +81,15 @@ class Dispatcher:
             arguments["ctx"] = context
         return arguments
 
-    async def _run_idempotent(self, request: web.Request, arguments: dict[str, Any]) -> RenderedReply[Any]:
+    async def _run_idempotent(self, context: RequestContext, arguments: dict[str, Any]) -> RenderedReply[Any]:
         for _attempt in range(_RACE_ATTEMPTS):
             try:
-                return self._render(request, await self._operation.handler(**arguments))
+                return context.render(await self._operation.handler(**arguments))
             except IdempotencyRaceError:
                 continue
         raise REQUEST_IN_PROGRESS(headers={"Retry-After": "1"})
 
-    def _render(self, request: web.Request, result: Any) -> RenderedReply[Any]:
+    def _render(self, request: web.Request, principal: Principal, result: Any) -> RenderedReply[Any]:
         if isinstance(result, RenderedReply):
             return result
         if isinstance(result, Content):
@@ -91,6 +97,8 @@ class Dispatcher:
             return RenderedReply(result.status or self._declared.status, headers, result.body)
         if not isinstance(result, Reply):
             result = Reply(result)
+        if self._operation.is_personal and SEES_PERSONAL_DATA not in principal.permissions:
+            return _masked_reply(self._render_model(request, replace(result, content=masked(result.content))))
         return self._render_model(request, result)
 
     def _render_model(self, request: web.Request, reply: Reply[Any]) -> RenderedReply[Any]:
@@ -106,6 +114,12 @@ class Dispatcher:
             return RenderedReply(status, headers, b"")
         headers[hdrs.CONTENT_TYPE] = _JSON
         return RenderedReply(status, headers, adapter.dump_json(reply.content))
+
+
+def _masked_reply(reply: RenderedReply[Any]) -> RenderedReply[Any]:
+    """Under an entity tag of its own: a clear copy in a cache is not current for a caller who may not see it."""
+    etag = reply.headers.get(hdrs.ETAG)
+    return reply if etag is None else replace(reply, headers={**reply.headers, hdrs.ETAG: f'{etag[:-1]}-masked"'})
 
 
 def _required_if_match(request: web.Request) -> frozenset[str]:

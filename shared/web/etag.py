@@ -7,7 +7,7 @@ from shared.web.problems import MALFORMED_REQUEST, PRECONDITION_FAILED
 _ENTITY_TAG = re.compile(r'\s*((?:W/)?"[\x21\x23-\x7e]*")\s*(?:,|$)')
 
 
-def etag_of(version: int) -> str:
+def etag_of(version: int | str) -> str:
     """The strong entity tag of a resource at `version`."""
     return f'"{version}"'
 

@@ -9,6 +9,10 @@ from typing import Literal, get_args
 Permission = Literal[
     "customers:read",
     "customers:write",
+    "customers:administer",
+    "customers:export",
+    "personal_data:read",
+    "personal_data:unmask",
     "activity:read",
     "notes:read",
     "notes:write",
@@ -55,6 +59,7 @@ class Role(StrEnum):
 _VIEWER: frozenset[Permission] = frozenset(
     {
         "customers:read",
+        "personal_data:unmask",
         "activity:read",
         "notes:read",
         "ledger:read",
@@ -71,6 +76,7 @@ _VIEWER: frozenset[Permission] = frozenset(
 )
 _AGENT: frozenset[Permission] = _VIEWER | {
     "customers:write",
+    "personal_data:read",
     "notes:write",
     "ledger:withdraw",
     "tickets:cancel",
@@ -80,6 +86,7 @@ _AGENT: frozenset[Permission] = _VIEWER | {
     "loyalty:write",
 }
 _SUPERVISOR: frozenset[Permission] = _AGENT | {
+    "customers:export",
     "ledger:approve",
     "loyalty:approve",
     "tickets:resolve",

@@ -12,6 +12,7 @@ from http import HTTPStatus
 from typing import Any, NotRequired
 
 import orjson
+from pydantic import BaseModel
 
 # Before Python 3.12 pydantic takes no other.
 from typing_extensions import TypedDict
@@ -76,7 +77,11 @@ class Problem(Exception):  # noqa: N818  (the term of RFC 9457)
             document["errors"] = self.errors
         if request_id:
             document["request_id"] = request_id
-        return orjson.dumps(document | self.extra, default=str)
+        return orjson.dumps(document | self.extra, default=_plain)
+
+
+def _plain(value: Any) -> Any:
+    return value.model_dump(mode="json") if isinstance(value, BaseModel) else str(value)
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,7 @@ class Reply(Generic[T]):
     content: T
     status: int | None = None
     headers: Mapping[str, str] = field(default_factory=dict)
-    version: int | None = None
+    version: int | str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ from pydantic import BaseModel, TypeAdapter
 from shared.web.models import RequestModel
 from shared.web.paging import Page
 from shared.web.permissions import Permission
+from shared.web.personal import is_personal
 from shared.web.problems import ProblemType
 from shared.web.replies import Content, RenderedReply, Reply
 
@@ -38,7 +39,10 @@ class Declaration:
 
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """A declaration with its handler and the models of its signature; no `response` is an empty answer."""
+    """A declaration with its handler and the models of its signature; no `response` is an empty answer.
+
+    `is_personal`: the answer has fields that not everybody may see.
+    """
 
     declared: Declaration
     operation_id: str
@@ -50,6 +54,7 @@ class Operation:
     body: TypeAdapter[Any] | None
     response: TypeAdapter[Any] | None
     is_paged: bool
+    is_personal: bool
 
 
 def resolve(handler: Callable[..., Awaitable[Any]], declared: Declaration) -> Operation:
@@ -75,6 +80,7 @@ def resolve(handler: Callable[..., Awaitable[Any]], declared: Declaration) -> Op
         if model is not None:
             _refuse_loose_parts(model, where)
     answer = _answer_type(hints, where)
+    response: TypeAdapter[Any] | None = None if answer in {type(None), Content} else TypeAdapter(answer)
     return Operation(
         declared=declared,
         operation_id=str(getattr(handler, "__name__", "")),
@@ -84,8 +90,9 @@ def resolve(handler: Callable[..., Awaitable[Any]], declared: Declaration) -> Op
         path_model=path_model,
         query_model=query_model,
         body=body,
-        response=None if answer in {type(None), Content} else TypeAdapter(answer),
+        response=response,
         is_paged=get_origin(answer) is Page,
+        is_personal=response is not None and is_personal(response.json_schema(mode="serialization")),
     )
 
 

@@ -140,5 +140,5 @@ def _require_version(ctx: RequestContext, version: int) -> None:
 
 
 def _reply(profile: store.Profile, headers: dict[str, str] | None = None) -> Reply[ProfileView]:
-    etag = f'"{profile.customer.version}.{profile.last_seq}"'
-    return Reply(ProfileView.of(profile), headers={"ETag": etag, **(headers or {})})
+    version = f"{profile.customer.version}.{profile.last_seq}"
+    return Reply(ProfileView.of(profile), headers=headers or {}, version=version)

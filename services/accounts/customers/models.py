@@ -8,7 +8,7 @@ from pydantic import Field, StringConstraints, model_validator
 from services.accounts.customers.domain import Status
 from services.accounts.customers.store import Profile
 from shared.contracts.base import NO_NUL, EmailAddress, Language, PhoneNumber
-from shared.web import PageQuery, RequestModel, ResponseModel
+from shared.web import PageQuery, Personal, RequestModel, ResponseModel
 
 Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200, pattern=NO_NUL)]
 Email = Annotated[EmailAddress, StringConstraints(strip_whitespace=True)]
@@ -66,8 +66,8 @@ class CustomerView(ResponseModel):
     version: int
     first_name: str
     last_name: str
-    email: str | None
-    phone: str | None
+    email: Annotated[str | None, Personal("email")]
+    phone: Annotated[str | None, Personal("phone")]
     language: str | None
     time_zone: str | None
     status: Status

@@ -1,6 +1,7 @@
 """Correspondence over HTTP: a customer's history, and one message in full."""
 
 from datetime import datetime
+from typing import Annotated
 from uuid import UUID
 
 from pydantic import Field
@@ -11,7 +12,17 @@ from services.notifications.correspondence.timeline import TimelineEntry, timeli
 from services.notifications.tracking.domain import Status
 from shared.contracts.base import Identifier
 from shared.db import Database
-from shared.web import Keyset, Page, PageQuery, ProblemType, RequestContext, RequestModel, ResponseModel, operation
+from shared.web import (
+    Keyset,
+    Page,
+    PageQuery,
+    Personal,
+    ProblemType,
+    RequestContext,
+    RequestModel,
+    ResponseModel,
+    operation,
+)
 
 CORRESPONDENCE_NOT_FOUND = ProblemType(404, "correspondence_not_found", "There is no such message")
 
@@ -45,8 +56,8 @@ class CorrespondenceItem(ResponseModel):
     created_at: datetime
     channel: Channel
     template: str
-    subject: str
-    recipient_address: str | None
+    subject: Annotated[str, Personal("prose")]
+    recipient_address: Annotated[str | None, Personal("email")]
     status: Status
     status_changed_at: datetime
     withheld_reason: str | None
@@ -61,7 +72,7 @@ class AttemptItem(ResponseModel):
     ended_at: datetime | None
     outcome: str | None
     status_code: str | None
-    diagnostic: str | None
+    diagnostic: Annotated[str | None, Personal("prose")]
 
 
 class TimelineItem(ResponseModel):
@@ -72,7 +83,7 @@ class TimelineItem(ResponseModel):
     source: str
     attempt: int | None
     status_code: str | None
-    diagnostic: str | None
+    diagnostic: Annotated[str | None, Personal("prose")]
 
 
 class CorrespondenceDetail(CorrespondenceItem):
@@ -81,8 +92,8 @@ class CorrespondenceDetail(CorrespondenceItem):
     customer_id: str
     template_version: int
     recipient_name: str
-    html: str
-    text: str
+    html: Annotated[str, Personal("prose")]
+    text: Annotated[str, Personal("prose")]
     next_attempt_at: datetime | None
     attempts: list[AttemptItem]
     timeline: list[TimelineItem]

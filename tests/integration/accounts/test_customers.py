@@ -158,3 +158,27 @@ async def test_reading_and_changing_are_separate_rights(accounts: Accounts) -> N
     await accounts.call("POST", "/v1/customers", ADA, status=403, role=Role.VIEWER, Idempotency_Key="k")
     problem = await accounts.call("GET", "/v1/customers/nobody", status=404)
     assert problem["code"] == "customer_not_found"
+
+
+@pytest.mark.requirement("A18")
+async def test_a_viewer_gets_addresses_and_numbers_masked(accounts: Accounts) -> None:
+    await accounts.apply(purchase("c1", "o1", phone="+61 491 570 156"))
+    for role, email, phone in (
+        (Role.VIEWER, "c•••@example.com", "+61 ••• ••• 156"),
+        (Role.AGENT, "c1@example.com", "+61 491 570 156"),
+    ):
+        profile = await accounts.call("GET", "/v1/customers/c1", status=200, role=role)
+        assert (profile["first_name"], profile["email"], profile["phone"]) == ("Ada", email, phone)
+        found = await accounts.call("GET", "/v1/customers?q=c1@example.com", status=200, role=role)
+        assert [(each["email"], each["phone"]) for each in found["items"]] == [(email, phone)]
+
+
+async def test_a_masked_answer_is_not_mistaken_for_a_clear_one(accounts: Accounts) -> None:
+    await accounts.apply(purchase("c1", "o1"))
+    clear = await accounts.etag("/v1/customers/c1")
+    headers = {"Authorization": f"Bearer {token(Role.VIEWER)}", "If-None-Match": clear}
+    async with accounts.client.get("/v1/customers/c1", headers=headers) as response:
+        assert response.status == 200
+        masked = response.headers["ETag"]
+    async with accounts.client.get("/v1/customers/c1", headers=headers | {"If-None-Match": masked}) as response:
+        assert response.status == 304

@@ -18,8 +18,9 @@ def test_roles_grow() -> None:
         assert ROLE_PERMISSIONS[lower] < ROLE_PERMISSIONS[higher]
 
 
-def test_a_viewer_only_reads() -> None:
-    assert all(permission.endswith(":read") for permission in ROLE_PERMISSIONS[Role.VIEWER])
+def test_a_viewer_only_reads_and_unmasks_single_fields() -> None:
+    changing = {permission for permission in ROLE_PERMISSIONS[Role.VIEWER] if not permission.endswith(":read")}
+    assert changing == {"personal_data:unmask"}
 
 
 @pytest.mark.parametrize(
@@ -27,6 +28,10 @@ def test_a_viewer_only_reads() -> None:
     [
         ("ledger:read", Role.VIEWER),
         ("customers:write", Role.AGENT),
+        ("personal_data:unmask", Role.VIEWER),
+        ("personal_data:read", Role.AGENT),
+        ("customers:export", Role.SUPERVISOR),
+        ("customers:administer", Role.ADMINISTRATOR),
         ("notes:write", Role.AGENT),
         ("ledger:withdraw", Role.AGENT),
         ("tickets:cancel", Role.AGENT),
