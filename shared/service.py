@@ -16,6 +16,8 @@ from typing import Any, Generic, TypeVar
 
 import uvloop
 
+from shared.audit import MIGRATIONS as AUDIT_MIGRATIONS
+from shared.audit import AuditApi
 from shared.db import Database, MigrationError, MigrationSource, is_transient, migrate
 from shared.dead_letters import DeadLettersApi
 from shared.messaging import MIGRATIONS as MESSAGING_MIGRATIONS
@@ -70,6 +72,7 @@ class Service(Generic[SettingsT]):
         return [
             MigrationSource("messaging", MESSAGING_MIGRATIONS),
             MigrationSource("web", WEB_MIGRATIONS),
+            MigrationSource("audit", AUDIT_MIGRATIONS),
             MigrationSource(self.name, self.migrations),
         ]
 
@@ -143,7 +146,10 @@ async def _run_parts(
     app = build_app(
         title=service.title,
         version=service.version,
-        operations=[*parts.operations, *operations_of(DeadLettersApi(unit_of_work, consumer.processor))],
+        operations=[
+            *parts.operations,
+            *operations_of(AuditApi(unit_of_work.database), DeadLettersApi(unit_of_work, consumer.processor)),
+        ],
         settings=settings,
         ready_checks={"database": unit_of_work.database.ping, "consumer": consumer.check},
     )

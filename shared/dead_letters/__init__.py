@@ -1,4 +1,4 @@
-"""Dead letters over HTTP, the same in every service: groups, list, one letter, replay, discard, and who did what."""
+"""Dead letters over HTTP, the same in every service: groups, list, one letter, replay and discard."""
 
 from shared.dead_letters.api import DeadLettersApi
 

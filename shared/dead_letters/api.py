@@ -5,10 +5,9 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from shared.dead_letters import store
+from shared import audit
+from shared.audit import Change
 from shared.dead_letters.models import (
-    Action,
-    ActionQuery,
     GroupQuery,
     GroupReplayed,
     Letter,
@@ -64,21 +63,6 @@ class DeadLettersApi:
         return LetterGroups(items=[LetterGroup.model_validate(group) for group in groups])
 
     @operation(
-        "GET", "/v1/dead-letters/actions", permission="audit:read",
-        summary="What operators did to dead letters", tags=_TAGS,
-    )  # fmt: skip
-    async def dead_letter_actions(self, ctx: RequestContext, query: ActionQuery) -> Page[Action]:
-        """Every replay and discard, the newest first."""
-        async with self._database.read() as connection:
-            rows = await store.list_actions(
-                connection,
-                object_id=str(query.letter_id) if query.letter_id else None,
-                before=_NEWEST_FIRST.position(ctx, query),
-                limit=query.limit + 1,
-            )
-        return _NEWEST_FIRST.page(ctx, query, rows, key=lambda row: (row.at, row.id), item=Action.model_validate)
-
-    @operation(
         "GET", "/v1/dead-letters", permission="dead_letters:read", summary="Dead letters", tags=_TAGS,
     )  # fmt: skip
     async def dead_letters(self, ctx: RequestContext, query: LetterQuery) -> Page[Letter]:
@@ -118,7 +102,7 @@ class DeadLettersApi:
         self, ctx: RequestContext, path: LetterPath, body: SettleRequest
     ) -> RenderedReply[Settled]:
         """Applies it, then what waits behind it, in order. When it fails again its state stays `dead`."""
-        return await self._settle_one(ctx, path.letter_id, body, replay_letters, "replay")
+        return await self._settle_one(ctx, path.letter_id, body, replay_letters, "dead_letters.replay")
 
     @operation(
         "POST", "/v1/dead-letters/{letter_id}/discard", permission="dead_letters:manage", idempotent=True,
@@ -128,7 +112,7 @@ class DeadLettersApi:
         self, ctx: RequestContext, path: LetterPath, body: SettleRequest
     ) -> RenderedReply[Settled]:
         """It will never be applied; what waits behind it is applied now, in order."""
-        return await self._settle_one(ctx, path.letter_id, body, discard_letters, "discard")
+        return await self._settle_one(ctx, path.letter_id, body, discard_letters, "dead_letters.discard")
 
     @operation(
         "POST", "/v1/dead-letters/replay", permission="dead_letters:manage", idempotent=True,
@@ -146,7 +130,7 @@ class DeadLettersApi:
     ) -> GroupReplayed:
         ids = await dead_in_group(transaction.connection, body.fingerprint, after=body.after, limit=body.limit + 1)
         step = ids[: body.limit]
-        outcomes = await self._settle(ctx, transaction, step, body.note, replay_letters, "replay")
+        outcomes = await self._settle(ctx, transaction, step, body.note, replay_letters, "dead_letters.replay")
         replayed = sum(outcome.after.state == "replayed" for outcome in outcomes)
         return GroupReplayed(
             replayed=replayed,
@@ -178,20 +162,22 @@ class DeadLettersApi:
         settle: Settle,
         action: str,
     ) -> list[Outcome]:
-        operator = store.Operator(ctx.principal.subject, str(ctx.principal.role), ctx.request_id)
-        outcomes = await settle(self._processor, transaction, letter_ids, actor=operator.actor, note=note)
-        for outcome in outcomes:
-            if not outcome.was_settled:
-                await store.add_action(
-                    transaction.connection,
-                    operator,
-                    action=action,
-                    object_id=str(outcome.before.id),
-                    before=_facts(outcome.before),
-                    after=_facts(outcome.after),
-                    reason=note,
-                )
+        actor = ctx.principal.subject
+        outcomes = await settle(self._processor, transaction, letter_ids, actor=actor, note=note)
+        changes = [_change(outcome, action, note) for outcome in outcomes if not outcome.was_settled]
+        await audit.record_all(transaction.connection, [(ctx, change) for change in changes])
         return outcomes
+
+
+def _change(outcome: Outcome, action: str, note: str) -> Change:
+    return Change(
+        action,
+        f"dead_letter:{outcome.before.id}",
+        customer_id=outcome.before.ordering_key,
+        before=_facts(outcome.before),
+        after=_facts(outcome.after),
+        reason=note,
+    )
 
 
 def _facts(letter: LetterSummary) -> dict[str, Any]:

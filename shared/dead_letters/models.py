@@ -2,7 +2,7 @@
 
 import base64
 from datetime import datetime
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Literal, Self
 from uuid import UUID
 
 from pydantic import Field, StringConstraints
@@ -34,12 +34,6 @@ class LetterQuery(PageQuery):
 
     state: LetterState = "dead"
     fingerprint: Fingerprint | None = Field(default=None, description="Only letters of this group.")
-
-
-class ActionQuery(PageQuery):
-    """Which actions."""
-
-    letter_id: UUID | None = Field(default=None, description="Only actions on this letter.")
 
 
 class SettleRequest(RequestModel):
@@ -167,18 +161,3 @@ class GroupReplayed(ResponseModel):
     replayed: int
     still_dead: int
     next_after: UUID | None
-
-
-class Action(ResponseModel):
-    """What an operator did to a letter."""
-
-    id: UUID
-    at: datetime
-    actor: str
-    role: str
-    action: str
-    letter_id: str = Field(validation_alias="object")
-    before: dict[str, Any]
-    after: dict[str, Any]
-    reason: str
-    request_id: str

@@ -15,6 +15,7 @@ import aiohttp
 
 from services.accounts.app import SERVICE
 from services.accounts.settings import AccountsSettings
+from shared.audit import AuditApi
 from shared.contracts import Event, PurchaseFailed, TicketCancellationRequested, TicketsPurchased
 from shared.db import Database, migrate
 from shared.messaging import AnyHandler, Publication, UnitOfWork
@@ -23,7 +24,7 @@ from shared.messaging.processor import Processor
 from shared.messaging.progress import stored_offset
 from shared.messaging.records import Received, Record
 from shared.service import Context
-from shared.web import Role, build_app, generate_signing_key, mint_token, serving
+from shared.web import Role, build_app, generate_signing_key, mint_token, operations_of, serving
 from tests.support.stack import Infra
 
 _PRIVATE_KEY, _JWKS = generate_signing_key()
@@ -210,7 +211,8 @@ async def running_accounts(infra: Infra, folder: Path, **settings: Any) -> Async
         processor = Processor(
             consumer="accounts", unit_of_work=unit_of_work, handlers=parts.handlers, lock=parts.lock, breaker=Breaker()
         )
-        app = build_app(title="Accounts", version="test", operations=parts.operations, settings=loaded)
+        operations = [*parts.operations, *operations_of(AuditApi(database))]
+        app = build_app(title="Accounts", version="test", operations=operations, settings=loaded)
         async with serving(app, "127.0.0.1", 0) as address, aiohttp.ClientSession(address) as client:
             yield Accounts(url, loaded, database, unit_of_work, processor, parts.handlers, client)
     finally:

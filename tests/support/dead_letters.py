@@ -8,6 +8,7 @@ from uuid import UUID
 
 import orjson
 
+from shared.audit import MIGRATIONS as AUDIT_MIGRATIONS
 from shared.contracts import Event, PointsAwarded, PointsClawedBack
 from shared.db import Database, MigrationSource, migrate
 from shared.messaging import AnyHandler, Batch, Handler, Publication, UnitOfWork
@@ -23,7 +24,7 @@ from tests.support.stack import Infra
 async def prepare_with_http(url: str) -> None:
     """The tables of the probe and those that HTTP needs."""
     await prepare(url)
-    await migrate(url, [MigrationSource("web", WEB_MIGRATIONS)])
+    await migrate(url, [MigrationSource("web", WEB_MIGRATIONS), MigrationSource("audit", AUDIT_MIGRATIONS)])
 
 
 @dataclass

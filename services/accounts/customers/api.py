@@ -9,6 +9,8 @@ from services.accounts.customers.events import customer_changed
 from services.accounts.customers.models import Changes, CustomerQuery, CustomerView, ProfileView, Registration
 from services.accounts.locks import lock_accounts, lock_identities
 from services.accounts.paths import CUSTOMER_NOT_FOUND, CustomerPath
+from shared import audit
+from shared.audit import Change
 from shared.db import Connection
 from shared.ids import uuid7
 from shared.messaging import Transaction, UnitOfWork
@@ -34,7 +36,7 @@ class CustomersApi:
     async def register_customer(self, ctx: RequestContext, body: Registration) -> RenderedReply[ProfileView]:
         """A duplicate is refused and names the customer that there is: member `customer_id` of the problem."""
         async with self._unit_of_work.begin() as transaction:
-            return await ctx.once(transaction.connection, _registering(transaction, body))
+            return await ctx.once(transaction.connection, _registering(ctx, transaction, body))
 
     @operation("GET", "/v1/customers/{customer_id}", permission="customers:read", summary="Profile of a customer",
                tags=("customers",), problems=(CUSTOMER_NOT_FOUND,))  # fmt: skip
@@ -61,6 +63,7 @@ class CustomersApi:
             await _refuse_duplicate(connection, changed, was=profile.customer)
             await store.save(connection, [changed])
             transaction.publish(customer_changed(changed))
+            await audit.record(connection, ctx, _change("customers.edit", profile.customer, changed))
             return _reply(profile._replace(customer=changed))
 
     @operation("GET", "/v1/customers", permission="customers:read", summary="Look customers up",
@@ -83,7 +86,9 @@ class CustomersApi:
         return _BY_ID.page(ctx, query, found, key=lambda row: (row.customer_id,), item=CustomerView.model_validate)
 
 
-def _registering(transaction: Transaction, body: Registration) -> Callable[[], Awaitable[Reply[ProfileView]]]:
+def _registering(
+    ctx: RequestContext, transaction: Transaction, body: Registration
+) -> Callable[[], Awaitable[Reply[ProfileView]]]:
     async def register() -> Reply[ProfileView]:
         connection = transaction.connection
         given = frozenset(body.model_fields_set)
@@ -95,10 +100,23 @@ def _registering(transaction: Transaction, body: Registration) -> Callable[[], A
         await lock_accounts(connection, [customer.customer_id])
         await store.save(connection, [customer])
         transaction.publish(customer_changed(customer))
+        await audit.record(connection, ctx, _change("customers.register", None, customer))
         headers = {"Location": f"/v1/customers/{customer.customer_id}"}
         return _reply(store.Profile(customer, currency=None, balance=0, last_seq=0), headers)
 
     return register
+
+
+def _change(action: str, before: domain.Customer | None, after: domain.Customer) -> Change:
+    names = [*domain.PERSONAL_FIELDS, "language", "time_zone", "status"]
+    return Change(
+        action,
+        f"customer:{after.customer_id}",
+        customer_id=after.customer_id,
+        before={name: getattr(before, name) for name in names} if before else {},
+        after={name: getattr(after, name) for name in names},
+        personal=domain.PERSONAL_FIELDS,
+    )
 
 
 def _identities(email: str | None, phone: str | None) -> list[str]:

@@ -12,6 +12,7 @@ _PHONE = re.compile(r"[0-9+() ./-]+")
 _NO_DIGIT = re.compile(r"[^0-9]")
 
 LEARNED_FIELDS = ("email", "phone", "language")
+PERSONAL_FIELDS = frozenset({"first_name", "last_name", "email", "phone"})
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,8 @@ from services.accounts.ledger.domain import Entry, Ledger, Refusal
 from services.accounts.ledger.events import movement
 from services.accounts.ledger.requests import Withdrawal
 from services.accounts.paths import CUSTOMER_NOT_FOUND, CustomerPath
+from shared import audit
+from shared.audit import Actor, Change
 from shared.contracts.base import NO_NUL, Currency
 from shared.db import GroupCommit
 from shared.ids import uuid7
@@ -67,6 +69,7 @@ class _Pending:
 
     idempotency: IdempotentRequest
     withdrawal: Withdrawal
+    actor: Actor
     trace: TraceContext
     render: Callable[[Reply[WithdrawalView]], RenderedReply[WithdrawalView]]
 
@@ -101,7 +104,9 @@ class WithdrawalsApi:
             actor=ctx.principal.subject,
         )
         trace = current_trace.get() or new_trace()
-        return await self._commits.submit(_Pending(ctx.idempotent_request, withdrawal, trace, ctx.render))
+        return await self._commits.submit(
+            _Pending(ctx.idempotent_request, withdrawal, Actor.of(ctx), trace, ctx.render)
+        )
 
     async def _commit(self, group: Sequence[_Pending]) -> list[_Answer | Exception]:
         async with self._unit_of_work.begin() as transaction:
@@ -112,18 +117,22 @@ class WithdrawalsApi:
             earlier = await claim(connection, [pending.idempotency for pending in group])
             answers: list[_Answer | Exception] = []
             booked: list[Outcome] = []
+            changes: list[tuple[Actor, Change]] = []
             for pending, known in zip(group, earlier, strict=True):
-                answer = known or _book(transaction, ledger, pending)
+                answer = known or _book(transaction, ledger, pending, changes)
                 answers.append(answer)
                 if known is None and isinstance(answer, RenderedReply):
                     booked.append(Outcome(pending.idempotency, answer))
             await store.save(connection, ledger)
             if booked:
                 await record(connection, booked)
+            await audit.record_all(connection, changes)
         return answers
 
 
-def _book(transaction: Transaction, ledger: Ledger, pending: _Pending) -> _Answer | Problem:
+def _book(
+    transaction: Transaction, ledger: Ledger, pending: _Pending, changes: list[tuple[Actor, Change]]
+) -> _Answer | Problem:
     customer_id = pending.withdrawal.customer_id
     account = ledger.accounts.get(customer_id)
     if account is None:
@@ -133,7 +142,24 @@ def _book(transaction: Transaction, ledger: Ledger, pending: _Pending) -> _Answe
         return _REFUSALS[entry.code](f"{entry.reason}.", balance=account.balance, currency=account.currency)
     with bind_trace(pending.trace):
         transaction.publish(movement(entry))
+    changes.append((pending.actor, _change(entry)))
     return pending.render(_reply(entry))
+
+
+def _change(entry: Entry) -> Change:
+    return Change(
+        "ledger.withdraw",
+        f"transaction:{entry.entry_id}",
+        customer_id=entry.customer_id,
+        before={"balance": entry.balance + entry.amount_out},
+        after={
+            "balance": entry.balance,
+            "amount": entry.amount_out,
+            "currency": entry.currency,
+            "type": entry.method,
+        },
+        reason=entry.internal_note,
+    )
 
 
 def _reply(entry: Entry) -> Reply[WithdrawalView]:

@@ -12,8 +12,9 @@ from services.tickets.cancellations.domain import Cancellation, CancellationStat
 from services.tickets.cancellations.events import cancellation_requested
 from services.tickets.customers.store import lock
 from services.tickets.lifecycle.api import TICKET_NOT_FOUND, TicketDetail, TicketPath, detail_of
-from services.tickets.lifecycle.domain import Change, Changes, Fact, Refused, TicketEvent
+from services.tickets.lifecycle.domain import Change, Changes, Fact, Refused, Status, TicketEvent
 from services.tickets.lifecycle.store import save_changes, tickets_by_id
+from shared import audit
 from shared.contracts.base import NO_NUL
 from shared.db import Connection, Database, GroupCommit
 from shared.ids import uuid7
@@ -82,6 +83,7 @@ class _Request:
 class _Accepted:
     request: _Request
     cancellation: Cancellation
+    was: Status
     reply: RenderedReply[TicketDetail]
 
 
@@ -186,7 +188,7 @@ def _decide_one(changes: Changes, request: _Request) -> _Accepted | Problem:
     )
     result = changes.apply(ticket.ticket_id, fact)
     if isinstance(result, Change):
-        return _Accepted(request, cancellation, request.context.render(detail_of(result.ticket)))
+        return _Accepted(request, cancellation, ticket.status, request.context.render(detail_of(result.ticket)))
     return REFUSALS[Refused(result)](f"The status of ticket {ticket.ticket_id} is {ticket.status}.")
 
 
@@ -195,6 +197,19 @@ async def _accept(transaction: Transaction, accepted: Sequence[_Accepted]) -> No
     await record(
         transaction.connection, [Outcome(each.request.context.idempotent_request, each.reply) for each in accepted]
     )
+    await audit.record_all(transaction.connection, [(each.request.context, _change(each)) for each in accepted])
     for each in accepted:
         with bind_trace(each.request.trace):
             transaction.publish(cancellation_requested(each.cancellation))
+
+
+def _change(accepted: _Accepted) -> audit.Change:
+    cancellation = accepted.cancellation
+    return audit.Change(
+        "tickets.cancel",
+        f"ticket:{cancellation.ticket_id}",
+        customer_id=cancellation.customer_id,
+        before={"status": accepted.was},
+        after={"status": Status.CANCELLING, "cancellation_id": cancellation.cancellation_id},
+        reason=cancellation.reason,
+    )
