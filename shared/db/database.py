@@ -21,6 +21,10 @@ SESSION_SETTINGS = {
     "idle_in_transaction_session_timeout": "5s",
     "lock_timeout": "10s",
     "statement_timeout": "30s",
+    # Statements here are look-ups by key, and a session keeps its plans: one made while a table was empty would
+    # read all of it, each time, when it has grown.
+    "enable_seqscan": "off",
+    "jit": "off",
 }
 
 
