@@ -5,6 +5,8 @@ from pathlib import Path
 from services.tickets.cancellations.api import CancellationsApi
 from services.tickets.customers import store as customers
 from services.tickets.customers.events import CustomerEvents
+from services.tickets.draws.api import DrawsApi
+from services.tickets.draws.catalogue import LotteriesApi
 from services.tickets.lifecycle.api import TicketsApi
 from services.tickets.orders.api import OrdersApi
 from services.tickets.orders.events import PurchaseEvents
@@ -23,6 +25,8 @@ def build(context: Context[TicketsSettings]) -> Parts:
             OrdersApi(context.database),
             TicketsApi(context.database),
             CancellationsApi(context.database, context.unit_of_work),
+            LotteriesApi(context.unit_of_work),
+            DrawsApi(context.unit_of_work),
         ),
         handlers=[*PurchaseEvents().handlers(), *BalanceEvents().handlers(), *CustomerEvents().handlers()],
         lock=customers.lock,

@@ -54,6 +54,13 @@ class ApiClient:
         """GET with a query."""
         return await self._call("GET", path, role, params={name: str(value) for name, value in query.items()})
 
+    async def patch(
+        self, path: str, body: object, *, etag: str | None, role: str = "administrator", subject: str = "tester"
+    ) -> Answer:
+        """PATCH JSON from what an ETag names, if any."""
+        headers = {"If-Match": etag} if etag is not None else {}
+        return await self._call("PATCH", path, role, subject, json=body, headers=headers)
+
     async def post(
         self, path: str, body: object, *, key: str | None, role: str = "administrator", subject: str = "tester"
     ) -> Answer:

@@ -16,11 +16,12 @@ from shared.contracts import (
 from tests.support.partition import Partition
 
 NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
+DRAW_TIMES = {"draw_at": "2126-11-28T09:30:00Z", "draw_closes_at": "2126-11-28T08:30:00Z"}
 
 
 def ticket(ticket_id: str, **changes: Any) -> dict[str, Any]:
-    """A ticket as a purchase carries it."""
-    return PurchaseCompleted.example["tickets"][0] | {"id": ticket_id} | changes  # type: ignore[no-any-return]
+    """A ticket as a purchase carries it; its draw is open for a long time to come."""
+    return PurchaseCompleted.example["tickets"][0] | DRAW_TIMES | {"id": ticket_id} | changes  # type: ignore[no-any-return]
 
 
 def purchase(

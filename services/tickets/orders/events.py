@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import TypeVar
 
 from services.tickets.customers.store import Named, save_names
+from services.tickets.draws.store import learn
 from services.tickets.orders import store
 from services.tickets.orders.domain import BoughtTicket, NewOrder, Order, Outcome
 from services.tickets.orders.store import Purchase
@@ -37,6 +38,7 @@ class PurchaseEvents:
         await store.start_timelines(
             batch.connection, [(order, Purchase(event.id, event.source)) for event, order in kept]
         )
+        await learn(batch.connection, [order for _, order in kept])
         await _learn_names(batch, [event for event, _ in kept])
         for event, _ in kept:
             batch.publish(_tickets_purchased(event.data), cause=event)

@@ -1,0 +1,198 @@
+"""Bodies of the operations on lotteries, draws and offers."""
+
+from datetime import datetime, timedelta
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, StringConstraints
+
+from services.tickets.draws.domain import Draw, DrawState, Lottery, Offer
+from shared.contracts.base import NO_NUL, Currency, Identifier, ShortText
+from shared.web import Instant, PageQuery, RequestModel, ResponseModel
+
+Minutes = Annotated[int, Field(ge=0, le=60 * 24 * 31, description="Minutes before a draw closes.")]
+Price = Annotated[int, Field(ge=0, le=10**12, description="Minor units of the currency.")]
+Number = Annotated[int, Field(ge=0, le=2_000_000_000)]
+Reason = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=2000, pattern=NO_NUL)]
+Origin = Literal["event", "api"]
+
+
+class LotteryPath(RequestModel):
+    """Names a lottery by its id."""
+
+    lottery_id: Identifier
+
+
+class DrawPath(LotteryPath):
+    """Names a draw of a lottery."""
+
+    draw_number: Number
+
+
+class OfferPath(LotteryPath):
+    """Names an offer of a lottery."""
+
+    offer_id: Identifier
+
+
+class LotteryView(ResponseModel):
+    """A lottery. Its tickets can be cancelled until `cancellation_window_minutes` before their draw closes."""
+
+    lottery_id: str
+    name: str
+    description: str | None
+    cancellation_window_minutes: int
+    origin: Origin = Field(description="`event`: only learned from purchases; `api`: set here.")
+    created_at: datetime
+    changed_at: datetime
+
+    @classmethod
+    def of(cls, lottery: Lottery) -> Self:
+        """The lottery as it is shown."""
+        return cls(
+            lottery_id=lottery.lottery_id,
+            name=lottery.lottery,
+            description=lottery.description,
+            cancellation_window_minutes=int(lottery.cancellation_window / timedelta(minutes=1)),
+            origin="api" if lottery.origin == "api" else "event",
+            created_at=lottery.created_at,
+            changed_at=lottery.changed_at,
+        )
+
+
+class NewLottery(RequestModel):
+    """A lottery, under the name that purchases give it."""
+
+    name: ShortText
+    description: Reason | None = None
+    cancellation_window_minutes: Minutes = 0
+
+
+class LotteryChanges(RequestModel):
+    """What is to change; what is not given stays."""
+
+    description: Reason | None = None
+    cancellation_window_minutes: Minutes | None = None
+
+
+class DrawView(ResponseModel):
+    """A draw. The clock opens and closes it by its times; somebody says that it was drawn or cancelled."""
+
+    lottery_id: str
+    lottery: str
+    draw_number: int
+    state: DrawState
+    opens_at: datetime | None = Field(description="Null: it was open from the beginning.")
+    closes_at: datetime
+    draw_at: datetime
+    decided_at: datetime | None
+    decided_by: str | None
+    reason: str | None
+    origin: Origin
+    created_at: datetime
+    changed_at: datetime
+
+    @classmethod
+    def of(cls, lottery: Lottery, draw: Draw, now: datetime) -> Self:
+        """The draw as it stands at a moment."""
+        return cls(
+            lottery_id=lottery.lottery_id,
+            lottery=draw.lottery,
+            draw_number=draw.draw_number,
+            state=draw.state(now),
+            opens_at=draw.opens_at,
+            closes_at=draw.closes_at,
+            draw_at=draw.draw_at,
+            decided_at=draw.decided_at,
+            decided_by=draw.decided_by,
+            reason=draw.reason,
+            origin="api" if draw.origin == "api" else "event",
+            created_at=draw.created_at,
+            changed_at=draw.changed_at,
+        )
+
+
+class NewDraw(RequestModel):
+    """A draw: `opens_at` before `closes_at`, and not closed later than drawn."""
+
+    draw_number: Number
+    opens_at: Instant | None = None
+    closes_at: Instant
+    draw_at: Instant
+
+
+class DrawChanges(RequestModel):
+    """Times that are to change; what is not given stays, and `opens_at` null opens it from the beginning."""
+
+    opens_at: Instant | None = None
+    closes_at: Instant | None = None
+    draw_at: Instant | None = None
+
+
+class DrawQuery(PageQuery):
+    """Which draws to list."""
+
+    state: DrawState | None = None
+    since: Instant | None = Field(default=None, description="Drawn at this time or later.")
+    until: Instant | None = Field(default=None, description="Drawn before this time.")
+
+
+class DrawAction(RequestModel):
+    """An explicit confirmation, and why."""
+
+    reason: Reason | None = None
+    confirm: Literal[True] = Field(description="Must be true: this cannot be taken back.")
+
+
+class OfferView(ResponseModel):
+    """A game offer of a lottery; `price` is in minor units of `currency`."""
+
+    lottery_id: str
+    lottery: str
+    offer_id: str
+    label: str
+    price: int
+    currency: str
+    active: bool = Field(description="Whether it is still on sale.")
+    origin: Origin
+    created_at: datetime
+    changed_at: datetime
+
+    @classmethod
+    def of(cls, lottery: Lottery, offer: Offer) -> Self:
+        """The offer as it is shown."""
+        return cls(
+            lottery_id=lottery.lottery_id,
+            lottery=offer.lottery,
+            offer_id=offer.offer_id,
+            label=offer.label,
+            price=offer.price,
+            currency=offer.currency,
+            active=offer.active,
+            origin="api" if offer.origin == "api" else "event",
+            created_at=offer.created_at,
+            changed_at=offer.changed_at,
+        )
+
+
+class NewOffer(RequestModel):
+    """A game offer, under the id that purchases give it."""
+
+    offer_id: Identifier
+    label: ShortText
+    price: Price
+    currency: Currency
+
+
+class OfferChanges(RequestModel):
+    """What is to change; what is not given stays."""
+
+    label: ShortText | None = None
+    price: Price | None = None
+    currency: Currency | None = None
+    active: bool | None = None
+
+
+class OfferQuery(PageQuery):
+    """Which offers to list."""
+
+    active: bool | None = None
