@@ -7,6 +7,7 @@ from services.tickets.draws import store
 from services.tickets.draws.catalogue import LOTTERY_NOT_FOUND, existing_lottery
 from services.tickets.draws.domain import Draw, DrawEvent, DrawRefused, DrawState, Lottery, decide
 from services.tickets.draws.models import DrawAction, DrawChanges, DrawPath, DrawQuery, DrawView, LotteryPath, NewDraw
+from shared import audit
 from shared.db import Connection
 from shared.messaging import UnitOfWork
 from shared.web import (
@@ -82,6 +83,7 @@ class DrawsApi:
                         f"{lottery.lottery} has a draw {body.draw_number}.",
                         errors=[{"field": "body.draw_number", "message": "Already in use."}],
                     )
+                await audit.record(connection, ctx, change_of("draws.add", lottery, None, added))
                 now = await store.database_time(connection)
                 return _reply(lottery, added, now, location=True)
 
@@ -112,6 +114,7 @@ class DrawsApi:
             _check_times(after.opens_at, after.closes_at, after.draw_at)
             if after != before:
                 after = await store.save_draw(connection, after)
+                await audit.record(connection, ctx, change_of("draws.edit", lottery, before, after))
             return _reply(lottery, after, now)
 
     @operation("POST", "/v1/lotteries/{lottery_id}/draws/{draw_number}/drawing", permission="draws:write",
@@ -129,6 +132,7 @@ class DrawsApi:
                 after = await store.save_draw(
                     connection, decided(before, DrawState.DRAWN, now, ctx.principal.subject, body.reason)
                 )
+                await audit.record(connection, ctx, change_of("draws.draw", lottery, before, after))
                 return _reply(lottery, after, now)
 
             return await ctx.once(connection, complete)
@@ -143,6 +147,18 @@ def refuse(draw: Draw, event: DrawEvent, now: datetime) -> None:
 def decided(draw: Draw, outcome: DrawState, now: datetime, by: str, reason: str | None) -> Draw:
     """The draw, drawn or cancelled."""
     return replace(draw, outcome=outcome, decided_at=now, decided_by=by, reason=reason)
+
+
+def change_of(action: str, lottery: Lottery, before: Draw | None, after: Draw) -> audit.Change:
+    """What was done with a draw, for the audit trail."""
+    names = ("opens_at", "closes_at", "draw_at", "outcome")
+    return audit.Change(
+        action,
+        f"draw:{lottery.lottery_id}/{after.draw_number}",
+        before={name: getattr(before, name) for name in names} if before else {},
+        after={name: getattr(after, name) for name in names},
+        reason=after.reason,
+    )
 
 
 def _check_times(opens_at: datetime | None, closes_at: datetime, draw_at: datetime) -> None:

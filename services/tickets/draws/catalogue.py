@@ -16,6 +16,7 @@ from services.tickets.draws.models import (
     OfferQuery,
     OfferView,
 )
+from shared import audit
 from shared.db import Connection
 from shared.messaging import UnitOfWork
 from shared.web import Keyset, Page, PageQuery, ProblemType, RenderedReply, Reply, RequestContext, operation
@@ -70,6 +71,7 @@ class LotteriesApi:
                         errors=[{"field": "body.name", "message": "Already in use."}],
                         lottery_id=known.lottery_id if known else None,
                     )
+                await audit.record(connection, ctx, _lottery_change("lotteries.add", None, added))
                 return _lottery_reply(added, location=True)
 
             return await ctx.once(connection, add)
@@ -95,6 +97,7 @@ class LotteriesApi:
                 after = replace(after, cancellation_window=timedelta(minutes=body.cancellation_window_minutes))
             if after != before:
                 after = await store.save_lottery(transaction.connection, after)
+                await audit.record(transaction.connection, ctx, _lottery_change("lotteries.edit", before, after))
             return _lottery_reply(after)
 
     @operation("GET", "/v1/lotteries/{lottery_id}/offers", permission="draws:read", summary="Game offers",
@@ -130,6 +133,7 @@ class LotteriesApi:
                         f"{lottery.lottery} has an offer {body.offer_id}.",
                         errors=[{"field": "body.offer_id", "message": "Already in use."}],
                     )
+                await audit.record(connection, ctx, _offer_change("offers.add", lottery, None, added))
                 return _offer_reply(lottery, added, location=True)
 
             return await ctx.once(connection, add)
@@ -153,6 +157,7 @@ class LotteriesApi:
             after = replace(before, **body.model_dump(exclude_none=True))
             if after != before:
                 after = await store.save_offer(transaction.connection, after)
+                await audit.record(transaction.connection, ctx, _offer_change("offers.edit", lottery, before, after))
             return _offer_reply(lottery, after)
 
 
@@ -172,3 +177,23 @@ def _lottery_reply(lottery: Lottery, *, location: bool = False) -> Reply[Lottery
 def _offer_reply(lottery: Lottery, offer: Offer, *, location: bool = False) -> Reply[OfferView]:
     headers = {"Location": f"/v1/lotteries/{lottery.lottery_id}/offers/{offer.offer_id}"} if location else {}
     return Reply(OfferView.of(lottery, offer), headers=headers, version=offer.version)
+
+
+def _lottery_change(action: str, before: Lottery | None, after: Lottery) -> audit.Change:
+    names = ("name", "description", "cancellation_window_minutes")
+    return audit.Change(
+        action,
+        f"lottery:{after.lottery_id}",
+        before=LotteryView.of(before).model_dump(include={*names}) if before else {},
+        after=LotteryView.of(after).model_dump(include={*names}),
+    )
+
+
+def _offer_change(action: str, lottery: Lottery, before: Offer | None, after: Offer) -> audit.Change:
+    names = ("label", "price", "currency", "active")
+    return audit.Change(
+        action,
+        f"offer:{lottery.lottery_id}/{after.offer_id}",
+        before={name: getattr(before, name) for name in names} if before else {},
+        after={name: getattr(after, name) for name in names},
+    )

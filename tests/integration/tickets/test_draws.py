@@ -179,3 +179,19 @@ async def test_who_may_change_draws(api: ApiClient) -> None:
         answer = await api.post("/v1/lotteries", {"name": "x"}, key="k", role=role)
         assert (answer.status, answer.body["permission"]) == (403, "draws:write")
     assert (await api.get("/v1/lotteries", role="viewer")).status == 200
+
+
+async def test_each_change_is_audited(partition: Partition, api: ApiClient) -> None:
+    lottery_id = await add_lottery(api)
+    await add_draw(api, lottery_id, 1, closes_at=at(hours=-1))
+    draw = f"/v1/lotteries/{lottery_id}/draws/1"
+    await api.patch(draw, {"draw_at": at(hours=3)}, etag="*")
+    await api.post(f"{draw}/drawing", {"confirm": True, "reason": "numbers are out"}, key="k", subject="ann")
+    rows = await partition.fetch(
+        "select actor, action, object_id, before, after, reason from audit_entries order by id"
+    )
+    assert [row[1] for row in rows] == ["lotteries.add", "draws.add", "draws.edit", "draws.draw"]
+    assert rows[-1] == (
+        "ann", "draws.draw", f"{lottery_id}/1", {"outcome": None}, {"outcome": "drawn"}, "numbers are out",
+    )  # fmt: skip
+    assert set(rows[2][3]) == {"draw_at"}
