@@ -10,12 +10,12 @@ from datetime import datetime
 from typing import Literal, NamedTuple
 from uuid import UUID
 
-from services.accounts.ledger.requests import Cancellation, FailedOrder, Order, Withdrawal
+from services.accounts.ledger.requests import Adjustment, Cancellation, Decision, FailedOrder, Held, Order, Withdrawal
 from shared.money import figure
 
 Kind = Literal["deposit", "purchase", "reversal", "withdrawal", "adjustment"]
-Status = Literal["booked", "refused", "failed"]
-CauseKind = Literal["order", "cancellation", "withdrawal", "adjustment"]
+Status = Literal["booked", "refused", "failed", "pending"]
+CauseKind = Literal["order", "cancellation", "withdrawal", "adjustment", "hold"]
 # (customer id, id of the order, cancellation or ticket)
 Key = tuple[str, str]
 
@@ -55,12 +55,22 @@ class Refusal(NamedTuple):
 
 @dataclass(slots=True)
 class Account:
-    """An account. `last_seq` is the number of its last entry; no `currency` before the first booked movement."""
+    """An account. `last_seq` is the number of its last entry; no `currency` before the first booked movement.
+
+    `held` is the part of the balance that pending withdrawals hold, `head` the hash of the last entry.
+    """
 
     customer_id: str
     currency: str | None = None
     balance: int = 0
     last_seq: int = 0
+    held: int = 0
+    head: bytes = b""
+
+    @property
+    def available(self) -> int:
+        """What may be spent."""
+        return self.balance - self.held
 
 
 @dataclass(slots=True)
@@ -160,16 +170,57 @@ class Ledger:
 
     def withdraw(self, request: Withdrawal) -> Entry | Refusal:
         """Pay out, or say why not; a refused withdrawal leaves no entry."""
+        return self._withdraw(request, "booked", "withdrawal")
+
+    def hold(self, request: Withdrawal) -> Entry | Refusal:
+        """Hold the amount of a withdrawal until a second person decides; refused as `withdraw` refuses."""
+        entry = self._withdraw(request, "pending", "hold")
+        if isinstance(entry, Entry):
+            self.accounts[request.customer_id].held += request.amount
+        return entry
+
+    def decide(self, held: Held, decision: Decision) -> Entry:
+        """Pay a held withdrawal out, or give the money free; the caller sees to it that this happens once."""
+        account = self.accounts[held.customer_id]
+        account.held -= held.amount
+        refusal = None if decision.approved else Refusal("rejected", decision.reason or "Rejected")
+        return self._enter(
+            account, occurred_at=held.requested_at, kind="withdrawal", refusal=refusal, method=held.method,
+            amount_out=held.amount, currency=held.currency, cause_kind="withdrawal", cause_id=str(held.withdrawal_id),
+            actor=held.requested_by, reason=decision.reason, description=held.description,
+            internal_note=held.internal_note,
+        )  # fmt: skip
+
+    def adjust(self, request: Adjustment) -> Entry | Refusal:
+        """Correct the balance by hand; a refused adjustment leaves no entry."""
+        account = self.accounts[request.customer_id]
+        currency = account.currency or request.currency
+        if currency is None:
+            return Refusal("currency_required", "The account has no currency yet")
+        if request.currency not in {None, currency}:
+            return _other_currency(currency, request.currency or "")
+        if request.amount_out > account.available:
+            return _not_covered(account, request.amount_out, currency)
+        entry_id = self.new_id()
+        return self._enter(
+            account, occurred_at=self.now, kind="adjustment", amount_in=request.amount_in,
+            amount_out=request.amount_out, currency=currency, cause_kind="adjustment", cause_id=str(entry_id),
+            entry_id=entry_id, actor=request.actor, reason=request.reason, description=request.description,
+            internal_note=request.internal_note,
+        )  # fmt: skip
+
+    def _withdraw(self, request: Withdrawal, status: Status, cause_kind: CauseKind) -> Entry | Refusal:
         account = self.accounts[request.customer_id]
         if request.currency is not None and account.currency is not None and request.currency != account.currency:
             return _other_currency(account.currency, request.currency)
-        if account.currency is None or request.amount > account.balance:
+        if account.currency is None or request.amount > account.available:
             return _not_covered(account, request.amount, account.currency or request.currency)
         entry_id = self.new_id()
         return self._enter(
-            account, occurred_at=self.now, kind="withdrawal", method=request.method, amount_out=request.amount,
-            currency=account.currency, cause_kind="withdrawal", cause_id=str(entry_id), entry_id=entry_id,
-            actor=request.actor, description=request.description, internal_note=request.internal_note,
+            account, occurred_at=self.now, kind="withdrawal", status=status, method=request.method,
+            amount_out=request.amount, currency=account.currency, cause_kind=cause_kind, cause_id=str(entry_id),
+            entry_id=entry_id, actor=request.actor, description=request.description,
+            internal_note=request.internal_note,
         )  # fmt: skip
 
     def _refuse_reversal(self, request: Cancellation) -> Refusal | None:
@@ -250,7 +301,7 @@ class Ledger:
 def _refuse_purchase(account: Account, order: Order) -> Refusal | None:
     if account.currency is not None and account.currency != order.currency:
         return _other_currency(account.currency, order.currency)
-    if order.method == "balance" and order.amount > account.balance:
+    if order.method == "balance" and order.amount > account.available:
         return _not_covered(account, order.amount, order.currency)
     return None
 
@@ -260,5 +311,6 @@ def _other_currency(expected: str, given: str) -> Refusal:
 
 
 def _not_covered(account: Account, amount: int, currency: str | None) -> Refusal:
-    balance, asked = figure(account.balance, currency), figure(amount, currency)
-    return Refusal("insufficient_balance", f"The balance of {balance} does not cover {asked}")
+    available, asked = figure(account.available, currency), figure(amount, currency)
+    which = "available balance" if account.held else "balance"
+    return Refusal("insufficient_balance", f"The {which} of {available} does not cover {asked}")

@@ -76,6 +76,8 @@ async def _ledger_of(batch: Batch[Any]) -> Ledger:
 
 def movement(entry: Entry) -> BalanceCredited | BalanceDebited | BalanceRefused:
     """The event that tells the other services of a booked or refused entry."""
+    if entry.cause_kind == "hold":
+        raise ValueError("money that is only held does not move")
     cause = Cause(kind=entry.cause_kind, id=entry.cause_id, order_id=entry.order_id, ticket_id=entry.ticket_id)
     common: dict[str, Any] = {
         "customer_id": entry.customer_id,
@@ -87,7 +89,7 @@ def movement(entry: Entry) -> BalanceCredited | BalanceDebited | BalanceRefused:
     if entry.status == "refused":
         return BalanceRefused(code=entry.code or "refused", reason=entry.reason or "refused", **common)
     booked = common | {"entry_id": str(entry.entry_id), "kind": entry.kind, "balance": entry.balance}
-    contract = BalanceCredited if entry.kind in {"deposit", "reversal"} else BalanceDebited
+    contract = BalanceCredited if entry.amount_in > 0 or entry.kind in {"deposit", "reversal"} else BalanceDebited
     return contract(**booked)
 
 

@@ -2,6 +2,7 @@
 
 from datetime import datetime
 from typing import NamedTuple
+from uuid import UUID
 
 
 class Order(NamedTuple):
@@ -49,6 +50,40 @@ class Withdrawal(NamedTuple):
     amount: int
     currency: str | None
     method: str
+    description: str
+    internal_note: str | None
+    actor: str
+
+
+class Held(NamedTuple):
+    """A withdrawal that holds its amount until a second person decides."""
+
+    customer_id: str
+    withdrawal_id: UUID
+    amount: int
+    currency: str
+    method: str
+    description: str
+    internal_note: str | None
+    requested_by: str
+    requested_at: datetime
+
+
+class Decision(NamedTuple):
+    """What the second person says to a held withdrawal."""
+
+    approved: bool
+    reason: str | None
+
+
+class Adjustment(NamedTuple):
+    """A correction of the balance by hand, in or out; `currency` as for a withdrawal."""
+
+    customer_id: str
+    amount_in: int
+    amount_out: int
+    currency: str | None
+    reason: str
     description: str
     internal_note: str | None
     actor: str

@@ -3,6 +3,7 @@
 from collections.abc import Collection, Sequence
 from typing import Any, NamedTuple
 
+from services.accounts.ledger.chain import chained
 from services.accounts.ledger.domain import Account, Charge, Entry, Key, Kind, Ledger, Status
 from services.accounts.ledger.requests import Cancellation
 from shared.db import Connection, insert_rows
@@ -17,6 +18,8 @@ _CHARGE_TYPES = {
     "reversed_amount": "bigint",
 }  # fmt: skip
 _ENTRY_TYPES = {name: _OTHER_TYPES.get(name, "text") for name in Entry._fields}
+_ROW_TYPES = _ENTRY_TYPES | {"hash": "bytea"}
+_ACCOUNT_COLUMNS = "customer_id, currency, balance, last_seq, held, head"
 
 # Below, `offset 0` makes a subquery a look-up by key for each row asked for, whatever the planner knows of the size
 # of the table.
@@ -25,8 +28,10 @@ _SAVE = """
         update charges c set reversed_amount = e.reversed_amount
         from unnest($1::text[], $2::text[], $3::bigint[]) as e (customer_id, order_id, reversed_amount)
         where c.customer_id = e.customer_id and c.order_id = e.order_id and c.customer_id = any($1::text[]))
-    update accounts a set currency = e.currency, balance = e.balance, last_seq = e.last_seq
-    from unnest($4::text[], $5::text[], $6::bigint[], $7::bigint[]) as e (id, currency, balance, last_seq)
+    update accounts a
+    set currency = e.currency, balance = e.balance, last_seq = e.last_seq, held = e.held, head = e.head
+    from unnest($4::text[], $5::text[], $6::bigint[], $7::bigint[], $8::bigint[], $9::bytea[])
+        as e (id, currency, balance, last_seq, held, head)
     where a.customer_id = e.id and a.customer_id = any($4::text[])"""
 
 
@@ -37,7 +42,8 @@ async def save(connection: Connection, ledger: Ledger) -> None:
     moved = {entry.customer_id: ledger.accounts[entry.customer_id] for entry in ledger.entries}
     reversed_charges = ledger.changed_charges.values()
     new_charges = [[getattr(each, name) for name in _CHARGE_TYPES] for each in ledger.new_charges.values()]
-    await insert_rows(connection, "ledger_entries", _ENTRY_TYPES, ledger.entries)
+    heads = {customer_id: account.head for customer_id, account in moved.items()}
+    await insert_rows(connection, "ledger_entries", _ROW_TYPES, chained(ledger.entries, heads))
     await insert_rows(connection, "charges", _CHARGE_TYPES, new_charges)
     await connection.execute(
         _SAVE,
@@ -48,13 +54,15 @@ async def save(connection: Connection, ledger: Ledger) -> None:
         [account.currency for account in moved.values()],
         [account.balance for account in moved.values()],
         [account.last_seq for account in moved.values()],
+        [account.held for account in moved.values()],
+        [heads[customer_id] for customer_id in moved],
     )
 
 
 async def accounts(connection: Connection, customer_ids: Collection[str]) -> dict[str, Account]:
     """The accounts of these customers, which the caller has locked."""
     rows = await connection.fetch(
-        "select customer_id, currency, balance, last_seq from accounts where customer_id = any($1::text[])",
+        f"select {_ACCOUNT_COLUMNS} from accounts where customer_id = any($1::text[])",  # noqa: S608 - constants
         list(customer_ids),
     )
     return {row[0]: Account(*row) for row in rows}
@@ -63,10 +71,10 @@ async def accounts(connection: Connection, customer_ids: Collection[str]) -> dic
 async def lock_known(connection: Connection, customer_ids: Collection[str]) -> dict[str, Account]:
     """The accounts of those of these customers that are known, locked in order."""
     rows = await connection.fetch(
-        """select customer_id, currency, balance, last_seq from accounts a
+        f"""select {_ACCOUNT_COLUMNS} from accounts a
            where customer_id = any($1::text[])
              and exists (select 1 from customers c where c.customer_id = a.customer_id offset 0)
-           order by customer_id for update""",
+           order by customer_id for update""",  # noqa: S608 - constants
         list(customer_ids),
     )
     return {row[0]: Account(*row) for row in rows}
