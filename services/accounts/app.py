@@ -1,16 +1,19 @@
 """The composition root of accounts."""
 
+from collections.abc import Sequence
 from datetime import timedelta
 from pathlib import Path
 
 from services.accounts.customers.api import CustomersApi
 from services.accounts.customers.events import learn_customers
+from services.accounts.customers.models import RecentActivity
 from services.accounts.ledger.api import LedgerApi
 from services.accounts.ledger.events import Reversals, book_purchases, enter_failures
 from services.accounts.locks import lock_accounts
 from services.accounts.settings import AccountsSettings
 from services.accounts.withdrawals.api import WithdrawalsApi
 from shared.contracts import PurchaseFailed, TicketCancellationRequested, TicketsPurchased
+from shared.db import Connection
 from shared.messaging import Batch, Handler
 from shared.service import Context, Parts, Service
 from shared.web import operations_of
@@ -28,12 +31,17 @@ async def purchase_failed(batch: Batch[PurchaseFailed]) -> None:
     await enter_failures(batch)
 
 
+async def no_activities(_connection: Connection, _customer_ids: Sequence[str]) -> Sequence[RecentActivity]:
+    """The last activities of a customer; nobody keeps any so far."""
+    return []
+
+
 def build(context: Context[AccountsSettings]) -> Parts:
     """The parts of the service."""
     reversals = Reversals(timedelta(seconds=context.settings.cause_timeout_seconds))
     return Parts(
         operations=operations_of(
-            CustomersApi(context.unit_of_work),
+            CustomersApi(context.unit_of_work, no_activities),
             LedgerApi(context.database),
             WithdrawalsApi(context.unit_of_work),
         ),

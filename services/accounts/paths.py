@@ -1,12 +1,19 @@
 """What the operations on one customer have in common."""
 
 from shared.contracts.base import Identifier
-from shared.web import ProblemType, RequestModel
+from shared.web import Problem, ProblemType, RequestModel
 
 CUSTOMER_NOT_FOUND = ProblemType(404, "customer_not_found", "No such customer")
+CUSTOMER_MERGED = ProblemType(409, "customer_merged", "The customer was merged into another one")
+CUSTOMER_ERASED = ProblemType(409, "customer_erased", "The customer was erased")
 
 
 class CustomerPath(RequestModel):
     """`/v1/customers/{customer_id}`."""
 
     customer_id: Identifier
+
+
+def merged(customer_id: str, survivor_id: str) -> Problem:
+    """What an operation answers that needs the survivor."""
+    return CUSTOMER_MERGED(f"Customer {customer_id} was merged into {survivor_id}.", survivor_id=survivor_id)

@@ -15,7 +15,7 @@ from shared.contracts.activity import (
 from shared.contracts.balances import BalanceCredited, BalanceDebited, BalanceRefused
 from shared.contracts.base import Event, event_types, registry, topics
 from shared.contracts.correspondence import CorrespondenceRequested
-from shared.contracts.customers import CustomerChanged
+from shared.contracts.customers import CustomerChanged, CustomerErased, CustomerMerged, CustomerUnmerged
 from shared.contracts.deliveries import DeliveryReported
 from shared.contracts.loyalty import PointsAwarded, PointsClawedBack
 from shared.contracts.purchases import PurchaseCompleted, PurchaseFailed
@@ -35,6 +35,9 @@ __all__ = [
     "CheckoutCompleted",
     "CorrespondenceRequested",
     "CustomerChanged",
+    "CustomerErased",
+    "CustomerMerged",
+    "CustomerUnmerged",
     "DeliveryReported",
     "Event",
     "FeedbackLeft",

@@ -1,14 +1,23 @@
 """HTTP operations on customers."""
 
 import re
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime
 
 from services.accounts.customers import domain, store
 from services.accounts.customers.events import customer_changed
-from services.accounts.customers.models import Changes, CustomerQuery, CustomerView, ProfileView, Registration
+from services.accounts.customers.models import (
+    Changes,
+    CustomerQuery,
+    CustomerView,
+    FullProfileView,
+    ProfileView,
+    RecentActivity,
+    Registration,
+)
+from services.accounts.customers.profile import Account, Profile
 from services.accounts.locks import lock_accounts, lock_identities
-from services.accounts.paths import CUSTOMER_NOT_FOUND, CustomerPath
+from services.accounts.paths import CUSTOMER_ERASED, CUSTOMER_MERGED, CUSTOMER_NOT_FOUND, CustomerPath, merged
 from shared import audit
 from shared.audit import Change
 from shared.db import Connection
@@ -18,6 +27,8 @@ from shared.web import Keyset, Page, ProblemType, RenderedReply, Reply, RequestC
 from shared.web.etag import check_if_match
 from shared.web.problems import VALIDATION_FAILED
 
+RecentActivities = Callable[[Connection, Sequence[str]], Awaitable[Sequence[RecentActivity]]]
+
 CUSTOMER_EXISTS = ProblemType(409, "customer_exists", "Another customer has this e-mail address or phone number")
 
 _BY_ID = Keyset(tuple[str])
@@ -25,11 +36,15 @@ _BALANCE_PART = re.compile(r'\.\d+"$')
 
 
 class CustomersApi:
-    """Registration, profile, edits and lookup."""
+    """Registration, profile, edits and lookup.
 
-    def __init__(self, unit_of_work: UnitOfWork) -> None:
+    `recent_activities` finds the last activities of a customer, given by all of its ids.
+    """
+
+    def __init__(self, unit_of_work: UnitOfWork, recent_activities: RecentActivities) -> None:
         self._unit_of_work = unit_of_work
         self._database = unit_of_work.database
+        self._recent_activities = recent_activities
 
     @operation("POST", "/v1/customers", permission="customers:write", status=201, idempotent=True,
                summary="Register a customer", tags=("customers",), problems=(CUSTOMER_EXISTS,))  # fmt: skip
@@ -41,21 +56,34 @@ class CustomersApi:
     @operation("GET", "/v1/customers/{customer_id}", permission="customers:read", summary="Profile of a customer",
                tags=("customers",), problems=(CUSTOMER_NOT_FOUND,))  # fmt: skip
     async def get_customer(self, path: CustomerPath) -> Reply[ProfileView]:
-        """The details with the balance of the account. The ETag changes with either."""
+        """The details with the balance of the account. The ETag changes with either.
+
+        The id of a merged customer is answered with the survivor, whose `merged_ids` has it.
+        """
         async with self._database.read() as connection:
             return _reply(await _existing(connection, path.customer_id))
 
+    @operation("GET", "/v1/customers/{customer_id}/profile", permission="customers:read",
+               summary="Details, money and last activities of a customer", tags=("customers",),
+               problems=(CUSTOMER_NOT_FOUND,))  # fmt: skip
+    async def get_profile(self, path: CustomerPath) -> FullProfileView:
+        """In one call what an agent sees first. The id of a merged customer is answered with the survivor."""
+        async with self._database.read() as connection:
+            profile = await _existing(connection, path.customer_id)
+            activities = await self._recent_activities(connection, [each.customer_id for each in profile.accounts])
+        return FullProfileView.with_activities(profile, activities)
+
     @operation("PATCH", "/v1/customers/{customer_id}", permission="customers:write", if_match=True,
                summary="Change a customer's details", tags=("customers",),
-               problems=(CUSTOMER_NOT_FOUND, CUSTOMER_EXISTS))  # fmt: skip
+               problems=(CUSTOMER_NOT_FOUND, CUSTOMER_EXISTS, CUSTOMER_MERGED, CUSTOMER_ERASED))  # fmt: skip
     async def change_customer(self, ctx: RequestContext, path: CustomerPath, body: Changes) -> Reply[ProfileView]:
         """If-Match takes the ETag of the profile; movements on the account do not outdate it, other edits do."""
         async with self._unit_of_work.begin() as transaction:
             connection = transaction.connection
-            before = await _existing(connection, path.customer_id)
+            await _own(connection, path.customer_id)
             await lock_identities(connection, _identities(body.email, body.phone))
-            await lock_accounts(connection, [before.customer.customer_id])
-            profile = await _existing(connection, path.customer_id)
+            await lock_accounts(connection, [path.customer_id])
+            profile = await _own(connection, path.customer_id)
             _require_version(ctx, profile.customer.version)
             changed = domain.edit(profile.customer, body.given(), datetime.now(UTC))
             if changed is None:
@@ -102,19 +130,20 @@ def _registering(
         transaction.publish(customer_changed(customer))
         await audit.record(connection, ctx, _change("customers.register", None, customer))
         headers = {"Location": f"/v1/customers/{customer.customer_id}"}
-        return _reply(store.Profile(customer, currency=None, balance=0, last_seq=0), headers)
+        return _reply(Profile(customer, (Account(customer.customer_id),)), headers)
 
     return register
 
 
 def _change(action: str, before: domain.Customer | None, after: domain.Customer) -> Change:
-    names = [*domain.PERSONAL_FIELDS, "language", "time_zone", "status"]
+    names = [*domain.PERSONAL_FIELDS, "language", "time_zone", "status", "status_reason"]
     return Change(
         action,
         f"customer:{after.customer_id}",
         customer_id=after.customer_id,
         before={name: getattr(before, name) for name in names} if before else {},
         after={name: getattr(after, name) for name in names},
+        reason=after.status_reason if before and before.status != after.status else None,
         personal=domain.PERSONAL_FIELDS,
     )
 
@@ -125,10 +154,20 @@ def _identities(email: str | None, phone: str | None) -> list[str]:
     return [f"{kind}:{key}" for kind, key in (("email", email_key), ("phone", phone_key)) if key]
 
 
-async def _existing(connection: Connection, customer_id: str) -> store.Profile:
+async def _existing(connection: Connection, customer_id: str) -> Profile:
     profile = await store.profile(connection, customer_id)
     if profile is None:
         raise CUSTOMER_NOT_FOUND(f"No customer has the id {customer_id}.")
+    return profile
+
+
+async def _own(connection: Connection, customer_id: str) -> Profile:
+    """The customer under its own id: one that was merged or erased is not edited."""
+    profile = await _existing(connection, customer_id)
+    if profile.customer.customer_id != customer_id:
+        raise merged(customer_id, profile.customer.customer_id)
+    if profile.customer.erased_at is not None:
+        raise CUSTOMER_ERASED(f"Nothing is kept of customer {customer_id} since {profile.customer.erased_at}.")
     return profile
 
 
@@ -157,6 +196,5 @@ def _require_version(ctx: RequestContext, version: int) -> None:
     check_if_match(frozenset(_BALANCE_PART.sub('"', tag) for tag in tags), version)
 
 
-def _reply(profile: store.Profile, headers: dict[str, str] | None = None) -> Reply[ProfileView]:
-    version = f"{profile.customer.version}.{profile.last_seq}"
-    return Reply(ProfileView.of(profile), headers=headers or {}, version=version)
+def _reply(profile: Profile, headers: dict[str, str] | None = None) -> Reply[ProfileView]:
+    return Reply(ProfileView.of(profile), headers=headers or {}, version=profile.version)

@@ -12,6 +12,10 @@ _PHONE = re.compile(r"[0-9+() ./-]+")
 _NO_DIGIT = re.compile(r"[^0-9]")
 
 LEARNED_FIELDS = ("email", "phone", "language")
+# Names cannot be empty: these stand in the place of an erased customer's.
+ERASED_DETAILS: dict[str, str | None] = {
+    "first_name": "Erased", "last_name": "customer", "email": None, "phone": None, "language": None, "time_zone": None,
+}  # fmt: skip
 PERSONAL_FIELDS = frozenset({"first_name", "last_name", "email", "phone"})
 
 
@@ -29,7 +33,10 @@ class Details:
 
 @dataclass(frozen=True, slots=True)
 class Customer:
-    """A customer as it is at `version`. `edited_fields` were set by an agent and are no longer learned."""
+    """A customer as it is at `version`. `edited_fields` were set by an agent and are no longer learned.
+
+    `merged_into` is the customer that this one was found to be; of one that was erased nothing personal is kept.
+    """
 
     customer_id: str
     version: int
@@ -43,6 +50,9 @@ class Customer:
     edited_fields: frozenset[str]
     created_at: datetime
     changed_at: datetime
+    status_reason: str | None = None
+    erased_at: datetime | None = None
+    merged_into: str | None = None
 
     @property
     def email_key(self) -> str | None:
@@ -94,10 +104,12 @@ def learn(known: Customer | None, customer_id: str, details: Details, now: datet
     """The customer after a purchase that names it; None when that says nothing new.
 
     A purchase opens the record and fills in what is missing; it never overwrites and never brings back what an
-    agent took away.
+    agent took away, and of an erased customer it teaches nothing.
     """
     if known is None:
         return new_customer(customer_id, details, now)
+    if known.erased_at is not None:
+        return None
     missing = {
         name: value
         for name in LEARNED_FIELDS
@@ -114,6 +126,21 @@ def edit(known: Customer, values: Mapping[str, str | None], now: datetime) -> Cu
     if not different:
         return None
     return replace(_changed(known, different, now), edited_fields=known.edited_fields | different.keys())
+
+
+def merge(known: Customer, survivor_id: str, now: datetime) -> Customer:
+    """The customer after it was found to be another one, whose id stands for both."""
+    return _changed(known, {"merged_into": survivor_id}, now)
+
+
+def unmerge(known: Customer, now: datetime) -> Customer:
+    """The customer as one of its own again."""
+    return _changed(known, {"merged_into": None}, now)
+
+
+def erase(known: Customer, now: datetime) -> Customer:
+    """What is left of a customer: ids, and that it is closed. Its record stays for the money that it speaks of."""
+    return replace(_changed(known, ERASED_DETAILS, now), status="closed", status_reason="erased", erased_at=now)
 
 
 def _changed(known: Customer, values: Mapping[str, str | None], now: datetime) -> Customer:

@@ -41,4 +41,5 @@ def customer_changed(customer: Customer) -> CustomerChanged:
         language=customer.language,
         time_zone=customer.time_zone,
         status=customer.status,
+        merged_into=customer.merged_into,
     )

@@ -1,20 +1,36 @@
 """Bodies of the operations on customers."""
 
+from collections.abc import Sequence
 from datetime import datetime
-from typing import Annotated, Self
+from functools import cache
+from typing import Annotated, Any, Self
+from zoneinfo import available_timezones
 
-from pydantic import Field, StringConstraints, model_validator
+from pydantic import AfterValidator, Field, StringConstraints, model_validator
 
 from services.accounts.customers.domain import Status
-from services.accounts.customers.store import Profile
-from shared.contracts.base import NO_NUL, EmailAddress, Language, PhoneNumber
+from services.accounts.customers.profile import Account, Profile
+from shared.contracts.base import NO_NUL, EmailAddress, Language, LongText, PhoneNumber
 from shared.web import PageQuery, Personal, RequestModel, ResponseModel
+
+
+@cache
+def _time_zones() -> frozenset[str]:
+    return frozenset(available_timezones())
+
+
+def known_time_zone(name: str) -> str:
+    """The name, if the IANA time zone database has it."""
+    if name not in _time_zones():
+        raise ValueError("No time zone has this name.")
+    return name
+
 
 Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200, pattern=NO_NUL)]
 Email = Annotated[EmailAddress, StringConstraints(strip_whitespace=True)]
 # A number without a digit could not be looked up.
 Phone = Annotated[PhoneNumber, StringConstraints(strip_whitespace=True, pattern=r"[0-9]")]
-TimeZone = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_+/-]{1,64}$")]
+TimeZone = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_+/-]{1,64}$"), AfterValidator(known_time_zone)]
 
 
 class Registration(RequestModel):
@@ -38,12 +54,15 @@ class Changes(RequestModel):
     language: Language | None = None
     time_zone: TimeZone | None = Field(default=None, description="A name of the IANA time zone database.")
     status: Status | None = None
+    status_reason: LongText | None = Field(default=None, description="Why; required with `status`.")
 
     @model_validator(mode="after")
     def _some_cannot_be_taken_away(self) -> Self:
         for name in ("first_name", "last_name", "status"):
             if name in self.model_fields_set and getattr(self, name) is None:
                 raise ValueError(f"{name} cannot be null")
+        if (self.status is None) != (self.status_reason is None):
+            raise ValueError("status and status_reason go together")
         return self
 
     def given(self) -> dict[str, str | None]:
@@ -71,8 +90,11 @@ class CustomerView(ResponseModel):
     language: str | None
     time_zone: str | None
     status: Status
+    status_reason: str | None
     created_at: datetime
     changed_at: datetime
+    erased_at: datetime | None = Field(description="Since when nothing personal is kept of the customer.")
+    merged_into: str | None = Field(description="The customer that this one was found to be.")
 
 
 class AccountSummary(ResponseModel):
@@ -83,13 +105,98 @@ class AccountSummary(ResponseModel):
 
 
 class ProfileView(CustomerView):
-    """A customer's details with the account."""
+    """A customer's details with the account. `merged_ids` are other ids of the same customer; money is of all."""
 
     account: AccountSummary
+    merged_ids: list[str]
 
     @classmethod
     def of(cls, profile: Profile) -> Self:
         """The view of a stored profile."""
-        details = CustomerView.model_validate(profile.customer)
-        account = AccountSummary(balance=profile.balance, currency=profile.currency)
-        return cls(**dict(details), account=account)
+        return cls(**_fields_of(profile))
+
+
+class Sum(ResponseModel):
+    """Booked movements of one kind: their sum in minor units, and how many there are."""
+
+    total: int
+    count: int
+
+
+class AccountBalance(ResponseModel):
+    """What lies on the account of one id."""
+
+    customer_id: str
+    currency: str | None
+    balance: int
+
+
+class FinancialSummary(ResponseModel):
+    """The money of a customer in minor units of `currency`; only booked movements count.
+
+    `accounts` has one line for each id of the customer: a withdrawal is made from one of them.
+    """
+
+    currency: str | None
+    balance: int
+    available: int = Field(description="The balance less what pending withdrawals hold.")
+    deposits: Sum
+    purchases: Sum
+    reversals: Sum
+    withdrawals: Sum
+    adjustments: Sum = Field(description="Money in less money out.")
+    last_movement_at: datetime | None
+    accounts: list[AccountBalance]
+
+    @classmethod
+    def of(cls, profile: Profile) -> Self:
+        """The summary of all accounts of a profile."""
+        united: Account = profile.united
+        moved = united.totals
+        return cls(
+            currency=united.currency,
+            balance=united.balance,
+            available=united.balance - united.held,
+            deposits=Sum(total=moved.deposits, count=moved.deposit_count),
+            purchases=Sum(total=moved.purchases, count=moved.purchase_count),
+            reversals=Sum(total=moved.reversals, count=moved.reversal_count),
+            withdrawals=Sum(total=moved.withdrawals, count=moved.withdrawal_count),
+            adjustments=Sum(total=moved.adjustments, count=moved.adjustment_count),
+            last_movement_at=united.last_movement_at,
+            accounts=[
+                AccountBalance(customer_id=each.customer_id, currency=each.currency, balance=each.balance)
+                for each in profile.accounts
+            ],
+        )
+
+
+class RecentActivity(ResponseModel):
+    """One of the last things that happened to a customer; `reference` is the id of what it speaks of."""
+
+    kind: str
+    occurred_at: datetime
+    reference: str
+    details: Annotated[dict[str, Any], Personal("details")]
+
+
+class FullProfileView(ProfileView):
+    """All that an agent sees first of a customer: details, money, and the last activities, the newest first."""
+
+    financial_summary: FinancialSummary
+    recent_activities: list[RecentActivity]
+
+    @classmethod
+    def with_activities(cls, profile: Profile, activities: Sequence[RecentActivity]) -> Self:
+        """The view of a stored profile with its last activities."""
+        return cls(
+            **_fields_of(profile),
+            financial_summary=FinancialSummary.of(profile),
+            recent_activities=list(activities),
+        )
+
+
+def _fields_of(profile: Profile) -> dict[str, Any]:
+    united = profile.united
+    details = CustomerView.model_validate(profile.customer)
+    account = AccountSummary(balance=united.balance, currency=united.currency)
+    return {**dict(details), "account": account, "merged_ids": profile.merged_ids}

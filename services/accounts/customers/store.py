@@ -1,26 +1,25 @@
 """Customers in PostgreSQL. No function commits; writers hold the customers' locks (`services.accounts.locks`)."""
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 from services.accounts.customers.domain import Customer
+from services.accounts.customers.profile import Account, Profile, Totals
 from shared.db import Connection, insert_rows
 
 _COLUMNS = """customer_id, version, first_name, last_name, email, phone, language, time_zone, status, edited_fields,
-              created_at, changed_at"""
+              customers.created_at, changed_at, status_reason, erased_at, merged_into"""
+
+_WIDTH = _COLUMNS.count(",") + 1
 
 _LEARNED = dict.fromkeys(
     ("customer_id", "first_name", "last_name", "email", "email_key", "phone", "phone_key", "language", "status"), "text"
 ) | {"version": "bigint", "created_at": "timestamptz", "changed_at": "timestamptz"}
 
-
-class Profile(NamedTuple):
-    """A customer and its account: `last_seq` grows with every entry of the ledger."""
-
-    customer: Customer
-    currency: str | None
-    balance: int
-    last_seq: int
+# Of each kind of entry its sum and number; the order of `Totals`.
+_TOTALS = """coalesce(deposits, 0), coalesce(deposit_count, 0), coalesce(purchases, 0), coalesce(purchase_count, 0),
+             coalesce(reversals, 0), coalesce(reversal_count, 0), coalesce(withdrawals, 0),
+             coalesce(withdrawal_count, 0), coalesce(adjustments, 0), coalesce(adjustment_count, 0)"""
 
 
 async def customers(connection: Connection, customer_ids: Sequence[str]) -> dict[str, Customer]:
@@ -32,14 +31,30 @@ async def customers(connection: Connection, customer_ids: Sequence[str]) -> dict
     return {row["customer_id"]: _customer(row) for row in rows}
 
 
+_UNITED = """
+    with survivor as (select coalesce(merged_into, customer_id) as id from customers where customer_id = $1)
+    select id from survivor
+    union all
+    select customer_id from survivor join customers on merged_into = id"""
+
+
+async def united_ids(connection: Connection, customer_id: str) -> list[str]:
+    """All ids of a customer, its own first and of a merged one the survivor's; none when there is no such customer."""
+    return [row[0] for row in await connection.fetch(_UNITED, customer_id)]
+
+
 async def profile(connection: Connection, customer_id: str) -> Profile | None:
-    """A customer with its balance."""
-    row = await connection.fetchrow(
-        f"""select {_COLUMNS}, currency, coalesce(balance, 0) as balance, coalesce(last_seq, 0) as last_seq
-            from customers left join accounts using (customer_id) where customer_id = $1""",  # noqa: S608 - as above
+    """A customer with its balance, and with those merged into it; of a merged one the survivor."""
+    rows = await connection.fetch(
+        f"""select {_COLUMNS}, currency, coalesce(balance, 0), coalesce(held, 0), coalesce(last_seq, 0),
+                   last_movement_at, {_TOTALS}
+            from customers left join accounts using (customer_id) where customer_id = any(array({_UNITED}))
+            order by merged_into is not null, customer_id""",  # noqa: S608 - as above
         customer_id,
     )
-    return Profile(_customer(row), row["currency"], row["balance"], row["last_seq"]) if row else None
+    if not rows:
+        return None
+    return Profile(_customer(rows[0]), tuple(_account(row) for row in rows), sum(row["version"] for row in rows[1:]))
 
 
 async def find(
@@ -82,28 +97,35 @@ async def save(connection: Connection, changed: Sequence[Customer]) -> None:
         (
             each.customer_id, each.version, each.first_name, each.last_name, each.email, each.email_key, each.phone,
             each.phone_key, each.language, each.time_zone, each.status, ",".join(sorted(each.edited_fields)),
-            each.created_at, each.changed_at,
+            each.created_at, each.changed_at, each.status_reason, each.erased_at, each.merged_into,
         )
         for each in changed
     ]  # fmt: skip
     await connection.execute(
         """insert into customers
                (customer_id, version, first_name, last_name, email, email_key, phone, phone_key, language, time_zone,
-                status, edited_fields, created_at, changed_at)
+                status, edited_fields, created_at, changed_at, status_reason, erased_at, merged_into)
            select id, version, first_name, last_name, email, email_key, phone, phone_key, language, time_zone,
-                  status, string_to_array(edited, ','), created_at, changed_at
+                  status, string_to_array(edited, ','), created_at, changed_at, status_reason, erased_at, merged_into
            from unnest($1::text[], $2::bigint[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[],
                        $8::text[], $9::text[], $10::text[], $11::text[], $12::text[], $13::timestamptz[],
-                       $14::timestamptz[])
+                       $14::timestamptz[], $15::text[], $16::timestamptz[], $17::text[])
                 as e (id, version, first_name, last_name, email, email_key, phone, phone_key, language, time_zone,
-                      status, edited, created_at, changed_at)
+                      status, edited, created_at, changed_at, status_reason, erased_at, merged_into)
            on conflict (customer_id) do update set
                version = excluded.version, first_name = excluded.first_name, last_name = excluded.last_name,
                email = excluded.email, email_key = excluded.email_key, phone = excluded.phone,
                phone_key = excluded.phone_key, language = excluded.language, time_zone = excluded.time_zone,
-               status = excluded.status, edited_fields = excluded.edited_fields, changed_at = excluded.changed_at""",
+               status = excluded.status, edited_fields = excluded.edited_fields, changed_at = excluded.changed_at,
+               status_reason = excluded.status_reason, erased_at = excluded.erased_at,
+               merged_into = excluded.merged_into""",
         *zip(*rows, strict=True),
     )
+
+
+def _account(row: Any) -> Account:
+    currency, balance, held, last_seq, last_movement_at, *totals = row[_WIDTH:]
+    return Account(row["customer_id"], currency, balance, held, last_seq, last_movement_at, Totals(*totals))
 
 
 def _customer(row: Any) -> Customer:
@@ -120,4 +142,7 @@ def _customer(row: Any) -> Customer:
         edited_fields=frozenset(row["edited_fields"]),
         created_at=row["created_at"],
         changed_at=row["changed_at"],
+        status_reason=row["status_reason"],
+        erased_at=row["erased_at"],
+        merged_into=row["merged_into"],
     )

@@ -14,6 +14,7 @@ from services.accounts.ledger.requests import Adjustment, Cancellation, Decision
 from shared.money import figure
 
 Kind = Literal["deposit", "purchase", "reversal", "withdrawal", "adjustment"]
+CustomerStatus = Literal["active", "suspended", "closed"]
 Status = Literal["booked", "refused", "failed", "pending"]
 CauseKind = Literal["order", "cancellation", "withdrawal", "adjustment", "hold"]
 # (customer id, id of the order, cancellation or ticket)
@@ -53,11 +54,17 @@ class Refusal(NamedTuple):
     reason: str
 
 
+# Where `Account.moved` has the sum of a kind; its number of entries follows.
+_PLACES: dict[Kind, int] = {"deposit": 0, "purchase": 2, "reversal": 4, "withdrawal": 6, "adjustment": 8}
+NOT_MOVED = (0,) * 10
+
+
 @dataclass(slots=True)
 class Account:
     """An account. `last_seq` is the number of its last entry; no `currency` before the first booked movement.
 
-    `held` is the part of the balance that pending withdrawals hold, `head` the hash of the last entry.
+    `held` is the part of the balance that pending withdrawals hold, `head` the hash of the last entry. `moved` has what
+    was booked since it was read: sum and number of entries for each kind, None when nothing was.
     """
 
     customer_id: str
@@ -66,11 +73,22 @@ class Account:
     last_seq: int = 0
     held: int = 0
     head: bytes = b""
+    customer_status: CustomerStatus = "active"
+    moved: list[int] | None = None
 
     @property
     def available(self) -> int:
         """What may be spent."""
         return self.balance - self.held
+
+    def book(self, kind: Kind, amount_in: int, amount_out: int) -> None:
+        """Move money."""
+        self.balance += amount_in - amount_out
+        if self.moved is None:
+            self.moved = [*NOT_MOVED]
+        place = _PLACES[kind]
+        self.moved[place] += amount_in - amount_out if kind == "adjustment" else amount_in or amount_out
+        self.moved[place + 1] += 1
 
 
 @dataclass(slots=True)
@@ -211,6 +229,8 @@ class Ledger:
 
     def _withdraw(self, request: Withdrawal, status: Status, cause_kind: CauseKind) -> Entry | Refusal:
         account = self.accounts[request.customer_id]
+        if account.customer_status != "active":
+            return Refusal(f"customer_{account.customer_status}", f"The customer is {account.customer_status}")
         if request.currency is not None and account.currency is not None and request.currency != account.currency:
             return _other_currency(account.currency, request.currency)
         if account.currency is None or request.amount > account.available:
@@ -288,7 +308,7 @@ class Ledger:
         account.last_seq += 1
         if status == "booked":
             account.currency = currency
-            account.balance += amount_in - amount_out
+            account.book(kind, amount_in, amount_out)
         entry = Entry(
             account.customer_id, account.last_seq, entry_id or self.new_id(), occurred_at, self.now, kind, status,
             method, amount_in, amount_out, currency, account.balance, cause_kind, cause_id, order_id, ticket_id,

@@ -4,7 +4,7 @@ from collections.abc import Collection, Sequence
 from typing import Any, NamedTuple
 
 from services.accounts.ledger.chain import chained
-from services.accounts.ledger.domain import Account, Charge, Entry, Key, Kind, Ledger, Status
+from services.accounts.ledger.domain import NOT_MOVED, Account, Charge, Entry, Key, Kind, Ledger, Status
 from services.accounts.ledger.requests import Cancellation
 from shared.db import Connection, insert_rows
 
@@ -29,9 +29,18 @@ _SAVE = """
         from unnest($1::text[], $2::text[], $3::bigint[]) as e (customer_id, order_id, reversed_amount)
         where c.customer_id = e.customer_id and c.order_id = e.order_id and c.customer_id = any($1::text[]))
     update accounts a
-    set currency = e.currency, balance = e.balance, last_seq = e.last_seq, held = e.held, head = e.head
-    from unnest($4::text[], $5::text[], $6::bigint[], $7::bigint[], $8::bigint[], $9::bytea[])
-        as e (id, currency, balance, last_seq, held, head)
+    set currency = e.currency, balance = e.balance, last_seq = e.last_seq, held = e.held, head = e.head,
+        last_movement_at = coalesce(e.moved_at, a.last_movement_at),
+        deposits = a.deposits + e.deposits, deposit_count = a.deposit_count + e.deposit_count,
+        purchases = a.purchases + e.purchases, purchase_count = a.purchase_count + e.purchase_count,
+        reversals = a.reversals + e.reversals, reversal_count = a.reversal_count + e.reversal_count,
+        withdrawals = a.withdrawals + e.withdrawals, withdrawal_count = a.withdrawal_count + e.withdrawal_count,
+        adjustments = a.adjustments + e.adjustments, adjustment_count = a.adjustment_count + e.adjustment_count
+    from unnest($4::text[], $5::text[], $6::bigint[], $7::bigint[], $8::timestamptz[], $9::bigint[], $10::bigint[],
+                $11::bigint[], $12::bigint[], $13::bigint[], $14::bigint[], $15::bigint[], $16::bigint[],
+                $17::bigint[], $18::bigint[], $19::bigint[], $20::bytea[])
+        as e (id, currency, balance, last_seq, moved_at, deposits, deposit_count, purchases, purchase_count,
+              reversals, reversal_count, withdrawals, withdrawal_count, adjustments, adjustment_count, held, head)
     where a.customer_id = e.id and a.customer_id = any($4::text[])"""
 
 
@@ -54,6 +63,8 @@ async def save(connection: Connection, ledger: Ledger) -> None:
         [account.currency for account in moved.values()],
         [account.balance for account in moved.values()],
         [account.last_seq for account in moved.values()],
+        [ledger.now if account.moved else None for account in moved.values()],
+        *zip(*(account.moved or NOT_MOVED for account in moved.values()), strict=True),
         [account.held for account in moved.values()],
         [heads[customer_id] for customer_id in moved],
     )
@@ -71,10 +82,10 @@ async def accounts(connection: Connection, customer_ids: Collection[str]) -> dic
 async def lock_known(connection: Connection, customer_ids: Collection[str]) -> dict[str, Account]:
     """The accounts of those of these customers that are known, locked in order."""
     rows = await connection.fetch(
-        f"""select {_ACCOUNT_COLUMNS} from accounts a
-           where customer_id = any($1::text[])
-             and exists (select 1 from customers c where c.customer_id = a.customer_id offset 0)
-           order by customer_id for update""",  # noqa: S608 - constants
+        f"""select {_ACCOUNT_COLUMNS}, status from accounts a
+           cross join lateral (select status from customers c where c.customer_id = a.customer_id offset 0) as c
+           where a.customer_id = any($1::text[])
+           order by a.customer_id for update of a""",  # noqa: S608 - constants
         list(customer_ids),
     )
     return {row[0]: Account(*row) for row in rows}

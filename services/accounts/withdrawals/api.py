@@ -37,7 +37,10 @@ from shared.web import (
 
 INSUFFICIENT_BALANCE = ProblemType(422, "insufficient_balance", "The balance does not cover the withdrawal")
 CURRENCY_MISMATCH = ProblemType(422, "currency_mismatch", "The account is in another currency")
-_REFUSALS = {problem.code: problem for problem in (INSUFFICIENT_BALANCE, CURRENCY_MISMATCH)}
+CUSTOMER_SUSPENDED = ProblemType(422, "customer_suspended", "The customer is suspended")
+CUSTOMER_CLOSED = ProblemType(422, "customer_closed", "The customer is closed")
+REFUSALS = (INSUFFICIENT_BALANCE, CURRENCY_MISMATCH, CUSTOMER_SUSPENDED, CUSTOMER_CLOSED)
+_REFUSALS = {problem.code: problem for problem in REFUSALS}
 
 Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=2000, pattern=NO_NUL)]
 
@@ -86,13 +89,15 @@ class WithdrawalsApi:
 
     @operation("POST", "/v1/customers/{customer_id}/withdrawals", permission="ledger:withdraw", status=201,
                idempotent=True, summary="Withdraw money by hand", tags=("ledger",),
-               problems=(CUSTOMER_NOT_FOUND, INSUFFICIENT_BALANCE, CURRENCY_MISMATCH))  # fmt: skip
+               problems=(CUSTOMER_NOT_FOUND, *REFUSALS))  # fmt: skip
     async def withdraw(
         self, ctx: RequestContext, path: CustomerPath, body: WithdrawalRequest
     ) -> RenderedReply[WithdrawalView]:
         """Take the amount off the balance; the payout itself happens outside.
 
         Refused as `insufficient_balance`, with the members `balance` and `currency`, when the balance is smaller.
+        A suspended or closed customer is paid nothing. Each id of a merged customer has an account of its own: name
+        the one that has the money.
         """
         withdrawal = Withdrawal(
             customer_id=path.customer_id,

@@ -8,6 +8,7 @@ import pytest
 from shared.web import Role
 from tests.support.accounts import Accounts, failed_purchase, purchase, token
 
+SUSPENDED = {"status": "suspended", "status_reason": "Asked for a pause"}
 ADA = {"first_name": "Ada", "last_name": "Novák", "email": "Ada@Example.com", "phone": "+61 491 570 156"}
 
 
@@ -104,11 +105,11 @@ async def test_an_edit_needs_the_version_that_was_read_but_not_the_balance(accou
     first = await accounts.etag("/v1/customers/c1")
     await accounts.apply(purchase("c1", "o2"))
     assert await accounts.etag("/v1/customers/c1") != first
-    changed = await accounts.call("PATCH", "/v1/customers/c1", {"status": "suspended"}, status=200, If_Match=first)
+    changed = await accounts.call("PATCH", "/v1/customers/c1", SUSPENDED, status=200, If_Match=first)
     assert (changed["status"], changed["version"]) == ("suspended", 2)
-    problem = await accounts.call("PATCH", "/v1/customers/c1", {"status": "active"}, status=412, If_Match=first)
+    problem = await accounts.call("PATCH", "/v1/customers/c1", SUSPENDED, status=412, If_Match=first)
     assert problem["code"] == "precondition_failed"
-    problem = await accounts.call("PATCH", "/v1/customers/c1", {"status": "active"}, status=428)
+    problem = await accounts.call("PATCH", "/v1/customers/c1", SUSPENDED, status=428)
     assert problem["code"] == "precondition_required"
 
 
