@@ -1,7 +1,7 @@
 """The effect of a purchase on accounts, by hand: what a program without the framework would do in its place.
 
-It writes what the service writes (customer, account, two entries, charge, three events, inbox), row for row, with as
-little Python as that takes: the JSON is parsed and trusted, nothing is validated, nothing can be rejected or wait.
+It writes what the service writes (customer, account, two entries, activity, charge, three events, inbox), row for row,
+with as little Python as that takes: the JSON is parsed and trusted, nothing is validated, can be rejected or wait.
 """
 
 from __future__ import annotations
@@ -33,6 +33,7 @@ class Effect:
 
     entries: list[tuple[Any, ...]] = field(default_factory=list)
     charges: list[tuple[Any, ...]] = field(default_factory=list)
+    activities: list[tuple[Any, ...]] = field(default_factory=list)
     customers: list[tuple[Any, ...]] = field(default_factory=list)
     outbox: list[tuple[Any, ...]] = field(default_factory=list)
 
@@ -71,6 +72,11 @@ def apply(events: Sequence[tuple[dict[str, Any], str]], accounts: dict[str, Acco
             event_type = "recourse.balance.credited.v1" if sign > 0 else "recourse.balance.debited.v1"
             effect.outbox.append((uuid.uuid4(), "balances", key, event_type, orjson.dumps(movement), now, trace))
         effect.charges.append((key, order, amount, currency))
+        details = {
+            "amount": amount, "currency": currency, "description": f"Purchase of {len(data['tickets'])} tickets",
+            "method": payment["method"],
+        }  # fmt: skip
+        effect.activities.append((key, data["occurred_at"], order, orjson.dumps(details).decode()))
     return effect
 
 
@@ -113,7 +119,11 @@ WRITE = """
     accounts_written as (
         update accounts a set currency = 'AUD', balance = e.balance, last_seq = e.seq
         from unnest($27::text[], $28::bigint[], $29::bigint[]) as e (c, balance, seq)
-        where customer_id = c and customer_id = any($27::text[]))
+        where customer_id = c and customer_id = any($27::text[])),
+    activities_written as (
+        insert into activities (customer_id, kind, occurred_at, reference, details)
+        select c, 'purchase_completed', at::timestamptz, o, details::jsonb
+        from unnest($37::text[], $38::text[], $39::text[], $40::text[]) as e (c, at, o, details))
     insert into outbox (id, aggregatetype, aggregateid, type, payload, occurred_at, traceparent)
     select id, topic, key, type, payload, at, trace
     from unnest($30::uuid[], $31::text[], $32::text[], $33::text[], $34::bytea[], $35::timestamptz[], $36::text[])
@@ -132,4 +142,5 @@ def arguments(effect: Effect, accounts: dict[str, Account]) -> list[Sequence[Any
         [accounts[key].balance for key in keys],
         [accounts[key].last_seq for key in keys],
         *zip(*effect.outbox, strict=True),
+        *zip(*effect.activities, strict=True),
     ]

@@ -4,6 +4,9 @@ from collections.abc import Sequence
 from datetime import timedelta
 from pathlib import Path
 
+from services.accounts.activity.api import ActivityApi
+from services.accounts.activity.events import handlers as activity_handlers
+from services.accounts.activity.events import record
 from services.accounts.customers.api import CustomersApi
 from services.accounts.customers.events import learn_customers
 from services.accounts.customers.models import RecentActivity
@@ -39,16 +42,23 @@ async def no_activities(_connection: Connection, _customer_ids: Sequence[str]) -
 def build(context: Context[AccountsSettings]) -> Parts:
     """The parts of the service."""
     reversals = Reversals(timedelta(seconds=context.settings.cause_timeout_seconds))
+
+    async def cancellation_requested(batch: Batch[TicketCancellationRequested]) -> None:
+        await record(batch)
+        await reversals.reverse(batch)
+
     return Parts(
         operations=operations_of(
             CustomersApi(context.unit_of_work, no_activities),
             LedgerApi(context.database),
             WithdrawalsApi(context.unit_of_work),
+            ActivityApi(context.database),
         ),
         handlers=[
             Handler(TicketsPurchased, purchased),
             Handler(PurchaseFailed, purchase_failed),
-            Handler(TicketCancellationRequested, reversals.reverse),
+            Handler(TicketCancellationRequested, cancellation_requested),
+            *activity_handlers(),
         ],
         lock=lock_accounts,
     )

@@ -54,6 +54,7 @@ PERSONAL_MEMBERS: Mapping[str, Kind] = {
     "recipient_address": "email",
     "phone": "phone",
     "address": "text",
+    "ip_address": "text",
     "postal_address": "text",
 }
 

@@ -51,7 +51,14 @@ def customer(customer_id: str, **changes: Any) -> dict[str, Any]:
 
 
 def purchase(
-    customer_id: str, order_id: str, amount: int = 2000, method: str = "card", currency: str = "AUD", **details: Any
+    customer_id: str,
+    order_id: str,
+    amount: int = 2000,
+    method: str = "card",
+    currency: str = "AUD",
+    *,
+    occurred_at: datetime | None = None,
+    **details: Any,
 ) -> TicketsPurchased:
     """An order of two tickets, `<order>-1` and `<order>-2`."""
     example = TicketsPurchased.example
@@ -60,10 +67,14 @@ def purchase(
     ]
     payment = {"transaction_id": f"txn-{order_id}", "method": method, "amount": amount, "currency": currency}
     changes = {"order_id": order_id, "customer": customer(customer_id, **details), "payment": payment}
+    if occurred_at is not None:
+        changes["occurred_at"] = occurred_at.isoformat()
     return TicketsPurchased.model_validate_json(json.dumps(example | changes | {"tickets": tickets}))
 
 
-def failed_purchase(customer_id: str, order_id: str, amount: int = 2000, **details: Any) -> PurchaseFailed:
+def failed_purchase(
+    customer_id: str, order_id: str, amount: int = 2000, *, occurred_at: datetime | None = None, **details: Any
+) -> PurchaseFailed:
     """An order that was not taken."""
     example = PurchaseFailed.example
     changes = {
@@ -71,6 +82,8 @@ def failed_purchase(customer_id: str, order_id: str, amount: int = 2000, **detai
         "customer": customer(customer_id, **details),
         "payment": example["payment"] | {"amount": amount},
     }
+    if occurred_at is not None:
+        changes["occurred_at"] = occurred_at.isoformat()
     return PurchaseFailed.model_validate_json(json.dumps(example | changes))
 
 
@@ -82,6 +95,7 @@ def cancellation(
     price: int = 1000,
     under: str | None = None,
     currency: str = "AUD",
+    requested_at: datetime = datetime(2026, 11, 22, 10, tzinfo=UTC),
 ) -> TicketCancellationRequested:
     """The cancellation of ticket `number` of an order."""
     return TicketCancellationRequested(
@@ -93,7 +107,7 @@ def cancellation(
         currency=currency,
         reason="Customer bought the wrong draw",
         requested_by="agent-7",
-        requested_at=datetime(2026, 11, 22, 10, tzinfo=UTC),
+        requested_at=requested_at,
     )
 
 

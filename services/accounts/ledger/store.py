@@ -3,6 +3,8 @@
 from collections.abc import Collection, Sequence
 from typing import Any, NamedTuple
 
+from services.accounts.activity import store as activity
+from services.accounts.ledger.activities import activities_of
 from services.accounts.ledger.chain import chained
 from services.accounts.ledger.domain import NOT_MOVED, Account, Charge, Entry, Key, Kind, Ledger, Status
 from services.accounts.ledger.requests import Cancellation
@@ -45,7 +47,7 @@ _SAVE = """
 
 
 async def save(connection: Connection, ledger: Ledger) -> None:
-    """Store what the ledger's requests left: entries, charges, and the accounts that they moved."""
+    """Store what the ledger's requests left: entries, what timelines show of them, charges, the accounts moved."""
     if not ledger.entries:
         return
     moved = {entry.customer_id: ledger.accounts[entry.customer_id] for entry in ledger.entries}
@@ -53,6 +55,7 @@ async def save(connection: Connection, ledger: Ledger) -> None:
     new_charges = [[getattr(each, name) for name in _CHARGE_TYPES] for each in ledger.new_charges.values()]
     heads = {customer_id: account.head for customer_id, account in moved.items()}
     await insert_rows(connection, "ledger_entries", _ROW_TYPES, chained(ledger.entries, heads))
+    await activity.add(connection, activities_of(ledger.entries))
     await insert_rows(connection, "charges", _CHARGE_TYPES, new_charges)
     await connection.execute(
         _SAVE,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib.util
 from types import ModuleType
 
-from shared.contracts import PurchaseCompleted
+from shared.contracts import CartChanged, CheckoutCompleted, FeedbackLeft, LoginSucceeded, PurchaseCompleted
 from shared.messaging import KafkaSettings, Received
 from shared.messaging.admin import ensure_topics
 from shared.messaging.follow import follow
@@ -24,6 +24,20 @@ async def test_the_purchase_that_the_readme_publishes_is_an_event(infra: Infra) 
     assert isinstance(received, Received)
     assert isinstance(received.data, PurchaseCompleted)
     assert (received.key, received.id, received.source) == ("cus-2001", "shop-17-000001", "shop/17")
+
+
+async def test_the_visit_that_the_activity_example_publishes_is_events(infra: Infra) -> None:
+    prefix = infra.topic_prefix()
+    await ensure_topics(infra.bootstrap_servers, prefix=prefix, partitions=1)
+    example = _load("publish_activity")
+    await example.main(infra.bootstrap_servers, f"{prefix}activity")
+    settings = KafkaSettings(infra.bootstrap_servers, prefix)
+    records = [item async for item in follow(settings, "activity", from_beginning=True, to_present=True)]
+    received = [item for item in records if isinstance(item, Received)]
+    assert [type(item.data) for item in received] == [
+        LoginSucceeded, CartChanged, CheckoutCompleted, CartChanged, FeedbackLeft,
+    ]  # fmt: skip
+    assert {item.key for item in received} == {"cus-2001"}
 
 
 def _load(name: str) -> ModuleType:

@@ -1,0 +1,125 @@
+"""Activities and carts in PostgreSQL. No function commits; writers hold the customers' locks."""
+
+from collections.abc import Collection, Iterable, Sequence
+from datetime import datetime
+from typing import Any, NamedTuple
+
+import orjson
+
+from services.accounts.activity.domain import EARLIEST, KINDS, Activity, Cart, Kind, Position, bounds, latest
+from shared.db import Connection
+
+_ADD = """
+    insert into activities (customer_id, kind, occurred_at, reference, details)
+    select customer_id, kind, occurred_at, reference, details::jsonb
+    from unnest($1::text[], $2::text[], $3::timestamptz[], $4::text[], $5::text[])
+        as given (customer_id, kind, occurred_at, reference, details)
+    on conflict do nothing"""
+
+# A look-up in the index for each id and kind, of no more rows than are asked for; then the newest of all.
+_TIMELINE = """
+    select found.*
+    from unnest($1::text[]) as whose (customer_id)
+    cross join unnest($2::text[], $3::timestamptz[], $4::text[]) as asked (kind, before, below)
+    cross join lateral (
+        select a.customer_id, a.kind, a.occurred_at, a.reference,
+               case when $8 then a.details else a.details - 'items' end
+        from activities a
+        where a.customer_id = whose.customer_id and a.kind = asked.kind
+          and (a.occurred_at, a.reference) < (asked.before, asked.below) and a.occurred_at >= $5
+          and ($6::text is null or a.details ->> 'channel' = $6)
+          and ($7::int[] is null or (a.details ->> 'rating')::int = any($7))
+        order by a.occurred_at desc, a.reference desc limit $9) as found
+    order by found.occurred_at desc, found.kind desc, found.reference desc limit $9"""
+
+_SAVE_CARTS = """
+    insert into carts (customer_id, changed_at, change_id, channel, currency, tickets)
+    select customer_id, changed_at, change_id, channel, currency, tickets::jsonb
+    from unnest($1::text[], $2::timestamptz[], $3::text[], $4::text[], $5::text[], $6::text[])
+        as given (customer_id, changed_at, change_id, channel, currency, tickets)
+    on conflict (customer_id) do update set
+        changed_at = excluded.changed_at, change_id = excluded.change_id, channel = excluded.channel,
+        currency = excluded.currency, tickets = excluded.tickets
+    where (carts.changed_at, carts.change_id) < (excluded.changed_at, excluded.change_id)"""
+
+
+class Filters(NamedTuple):
+    """What a timeline shows: `since` inclusive, `until` exclusive; all where a field is None."""
+
+    kinds: Collection[Kind] = KINDS
+    since: datetime | None = None
+    until: datetime | None = None
+    channel: str | None = None
+    ratings: Sequence[int] | None = None
+
+
+async def add(connection: Connection, activities: Sequence[Activity]) -> None:
+    """Write those of the activities that are not on record."""
+    if not activities:
+        return
+    customers, kinds, times, references, details = zip(*activities, strict=True)
+    await connection.execute(
+        _ADD, customers, kinds, times, references, [orjson.dumps(each).decode() for each in details]
+    )
+
+
+async def timeline(
+    connection: Connection,
+    customer_ids: Sequence[str],
+    filters: Filters,
+    *,
+    after: Position | None = None,
+    limit: int,
+    with_items: bool = False,
+) -> list[Activity]:
+    """Activities of a customer, the newest first, after a position; checkouts without their items unless asked for.
+
+    `customer_ids` are all ids of the one customer.
+    """
+    places = bounds(dict.fromkeys(filters.kinds), after, filters.until)
+    rows = await connection.fetch(
+        _TIMELINE,
+        customer_ids,
+        *([place[column] for place in places] for column in range(3)),
+        filters.since or EARLIEST,
+        filters.channel,
+        filters.ratings,
+        with_items,
+        limit,
+    )
+    return [Activity(*row) for row in rows]
+
+
+async def recent(connection: Connection, customer_ids: Sequence[str], limit: int = 7) -> list[Activity]:
+    """The last activities of a customer, given by all of its ids, over all services; the newest first."""
+    return await timeline(connection, customer_ids, Filters(), limit=limit)
+
+
+async def save_carts(connection: Connection, changes: Iterable[Cart]) -> None:
+    """Make each customer's cart the latest of these and the one on record."""
+    carts = list(latest(changes).values())
+    if carts:
+        columns: list[Sequence[Any]] = list(zip(*carts, strict=True))
+        columns[-1] = [orjson.dumps(list(cart.tickets)).decode() for cart in carts]
+        await connection.execute(_SAVE_CARTS, *columns)
+
+
+async def cart(connection: Connection, customer_id: str) -> Cart | None:
+    """The cart of a customer, None when nothing was ever heard of one."""
+    row = await connection.fetchrow(
+        """select customer_id, changed_at, change_id, channel, currency, tickets from carts
+           where customer_id = $1""",
+        customer_id,
+    )
+    return Cart(*row) if row else None
+
+
+async def is_known(connection: Connection, customer_id: str) -> bool:
+    """Whether the customer's details or anything that the customer did are on record."""
+    return bool(
+        await connection.fetchval(
+            """select exists (select 1 from customers where customer_id = $1)
+                   or exists (select 1 from activities where customer_id = $1)""",
+            customer_id,
+        )
+    )
