@@ -1,4 +1,4 @@
-"""The consumer of a service: a member of its group, with one worker for each partition it is given."""
+"""The consumer of a service: a member of its group that applies the partitions it is given."""
 
 import asyncio
 import logging
@@ -8,13 +8,13 @@ from typing import Any
 from aiokafka import ConsumerRebalanceListener
 
 from shared.db import is_transient
+from shared.messaging.assignment import Assignment
 from shared.messaging.batch import AnyHandler, Lock
 from shared.messaging.breaker import Breaker
 from shared.messaging.kafka import KafkaSettings, is_connection_fault, make_consumer, stop_client
 from shared.messaging.processor import Processor
 from shared.messaging.progress import forget_old_events
 from shared.messaging.unit_of_work import UnitOfWork
-from shared.messaging.worker import PartitionWorker
 from shared.telemetry.logging import get_logger
 
 log = get_logger(__name__)
@@ -52,8 +52,8 @@ class Consumer:
         self._kafka = kafka
         self._topics = sorted({handler.contract.topic for handler in handlers})
         self._batch_size = batch_size
-        self._slots = asyncio.Semaphore(concurrency)
-        self._workers: dict[Any, PartitionWorker] = {}
+        self._concurrency = concurrency
+        self._assignment: Assignment | None = None
         self._stopping = asyncio.Event()
         self._joined = False
 
@@ -92,49 +92,42 @@ class Consumer:
                 await client.start()
             while not self._stopping.is_set():
                 await self._rest(1.0)
-                self._raise_worker_failure()
-                await self._commit_to_kafka(client, self._workers)
+                if self._assignment is not None:
+                    self._assignment.raise_failure()
+                    await self._commit_to_kafka(client, self._assignment.offsets())
         finally:
             self._joined = False
             await self._commit_to_kafka(client, await self.release())
             await stop_client(client)
 
     def assign(self, client: Any, partitions: Iterable[Any]) -> None:
-        """Start a worker for each partition that the group gave to this process."""
+        """Start to apply the partitions that the group gave to this process."""
         self._joined = True
-        for partition in partitions:
-            self._workers[partition] = PartitionWorker(
-                client=client,
-                partition=partition,
-                topic=self._kafka.short_name(partition.topic),
-                processor=self.processor,
-                slots=self._slots,
-                batch=self._batch_size,
-            )
+        self._assignment = Assignment(
+            client=client,
+            partitions=partitions,
+            topic_of=self._kafka.short_name,
+            processor=self.processor,
+            batch=self._batch_size,
+            concurrency=self._concurrency,
+        )
 
-    async def release(self) -> Mapping[Any, PartitionWorker]:
-        """Drain all workers, which are returned: what is under way commits, nothing new begins."""
-        workers, self._workers = self._workers, {}
-        await asyncio.gather(*(worker.stop(timeout=DRAIN_SECONDS) for worker in workers.values()))
-        return workers
+    async def release(self) -> Mapping[Any, int]:
+        """What is under way commits, nothing new begins. Returns how far each partition came."""
+        assignment, self._assignment = self._assignment, None
+        if assignment is None:
+            return {}
+        await assignment.stop(timeout=DRAIN_SECONDS)
+        return assignment.offsets()
 
-    def _raise_worker_failure(self) -> None:
-        for worker in self._workers.values():
-            if worker.task.done() and not worker.task.cancelled():
-                worker.task.result()
-
-    async def _commit_to_kafka(self, client: Any, workers: Mapping[Any, PartitionWorker]) -> None:
+    async def _commit_to_kafka(self, client: Any, offsets: Mapping[Any, int]) -> None:
         """Tell Kafka how far we are, for tools that show lag. What counts is in the database."""
-        offsets = {
-            partition: worker.offset
-            for partition, worker in workers.items()
-            if worker.offset is not None and partition in client.assignment()
-        }
-        if not offsets:
+        assigned = {partition: offset for partition, offset in offsets.items() if partition in client.assignment()}
+        if not assigned:
             return
         try:
             async with asyncio.timeout(5):
-                await client.commit(offsets)
+                await client.commit(assigned)
         except Exception as error:
             if not is_connection_fault(error):
                 raise

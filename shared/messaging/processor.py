@@ -1,8 +1,8 @@
-"""Applies the records of one partition: one transaction for a batch, smaller ones to find what fails in it."""
+"""Applies the records of partitions: one transaction for a batch, smaller ones to find what fails in it."""
 
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, NamedTuple
 
 from shared.contracts import Event
 from shared.db import is_transient
@@ -11,10 +11,22 @@ from shared.messaging.breaker import Breaker
 from shared.messaging.cloudevents import Decoder
 from shared.messaging.dead_letters import DeadLetter, letter_for_event, letter_for_record, store_letters
 from shared.messaging.deferred import keep_waiting, park, parked_keys, take_overdue, take_waiting
-from shared.messaging.progress import FencedError, claim_events, move_offset, release_events
+from shared.messaging.progress import FencedError, Move, claim_events, move_offsets, release_events
 from shared.messaging.records import Decoded, Ignored, Received, Record, Undecodable
 from shared.messaging.unit_of_work import Transaction, UnitOfWork
 from shared.messaging.waves import waves
+
+
+class Slice(NamedTuple):
+    """Records of one partition that follow the offset `expected`."""
+
+    decoded: Sequence[Decoded]
+    expected: int
+
+    def move(self) -> Move:
+        """What applying all of them does to the stored offset."""
+        last = self.decoded[-1].record
+        return Move(last.topic, last.partition, self.expected, last.offset + 1)
 
 
 class _SplitBatchError(Exception):
@@ -53,13 +65,29 @@ class Processor:
         """Decode each record once, for all attempts at it."""
         return [self._decoder.decode(record) for record in records]
 
+    async def apply_together(self, slices: Sequence[Slice]) -> list[int]:
+        """Apply slices of several partitions in one transaction; returns the next offset of each.
+
+        A handler's failure undoes all of it, and each slice is applied for itself.
+        """
+        if len(slices) > 1:
+            try:
+                handled = await self._commit(slices)
+            except Exception as error:
+                if isinstance(error, FencedError) or is_transient(error):
+                    raise
+            else:
+                self._breaker.succeeded({event.type for event in handled})
+                return [each.move().target for each in slices]
+        return [await self.apply(each.decoded, expected=each.expected) for each in slices]
+
     async def apply(self, decoded: Sequence[Decoded], *, expected: int) -> int:
         """Apply records of one partition that follow the offset `expected`; returns the next offset.
 
         A handler's failure undoes the batch, and its halves are tried for themselves, in order.
         """
         try:
-            handled = await self._commit(decoded, expected=expected)
+            handled = await self._commit([Slice(decoded, expected)])
         except Exception as error:
             if isinstance(error, FencedError) or is_transient(error):
                 raise
@@ -134,14 +162,11 @@ class Processor:
             await self.apply_kept(transaction, records)
         return rejections
 
-    async def _commit(self, decoded: Sequence[Decoded], *, expected: int) -> list[Received[Event]]:
-        last = decoded[-1].record
+    async def _commit(self, slices: Sequence[Slice]) -> list[Received[Event]]:
         async with self.unit_of_work.begin() as transaction:
-            await move_offset(
-                transaction.connection, consumer=self.consumer, topic=last.topic, partition=last.partition,
-                expected=expected, target=last.offset + 1,
-            )  # fmt: skip
-            return await self._take_in(transaction, decoded, self.handle)
+            moves = [each.move() for each in slices]
+            await move_offsets(transaction.connection, consumer=self.consumer, moves=moves)
+            return await self._take_in(transaction, [item for each in slices for item in each.decoded], self.handle)
 
     async def _take_in(
         self,
@@ -225,15 +250,12 @@ class Processor:
         if not isinstance(item, Received):
             raise error
         self._breaker.failed(item.type)
-        record = item.record
+        move = Slice([item], expected).move()
         async with self.unit_of_work.begin() as transaction:
-            await move_offset(
-                transaction.connection, consumer=self.consumer, topic=record.topic,
-                partition=record.partition, expected=expected, target=record.offset + 1,
-            )  # fmt: skip
+            await move_offsets(transaction.connection, consumer=self.consumer, moves=[move])
             if await claim_events(transaction.connection, consumer=self.consumer, events=[item]):
                 await self._store_failure(transaction, item, error)
-        return record.offset + 1
+        return move.target
 
     async def _store_failure(self, transaction: Transaction, event: Received[Event], error: Exception) -> None:
         ordered = self._handlers[event.type].ordered

@@ -1,6 +1,7 @@
 """What a consumer has done: the offset of each partition and the inbox of events taken in."""
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 from shared.contracts import Event
 from shared.db import Connection
@@ -25,17 +26,32 @@ async def stored_offset(connection: Connection, *, consumer: str, topic: str, pa
     return offset
 
 
-async def move_offset(
-    connection: Connection, *, consumer: str, topic: str, partition: int, expected: int, target: int
-) -> None:
-    """Compare and set. Raises FencedError when the stored offset is not the expected one."""
-    moved = await connection.fetchval(
-        """update consumer_offsets set next_offset = $5, updated_at = now()
-           where consumer = $1 and topic = $2 and partition = $3 and next_offset = $4 returning 1""",
-        consumer, topic, partition, expected, target,
+class Move(NamedTuple):
+    """A partition's next offset, before and after a batch."""
+
+    topic: str
+    partition: int
+    expected: int
+    target: int
+
+
+# A batch of several partitions gives up soon, and each of them waits by itself: one lock that is held for long
+# must not stop them all.
+SHARED_LOCK_TIMEOUT = "1s"
+
+
+async def move_offsets(connection: Connection, *, consumer: str, moves: Sequence[Move]) -> None:
+    """Compare and set. Raises FencedError when a stored offset is not the expected one."""
+    moved = await connection.fetch(
+        """update consumer_offsets o set next_offset = e.target, updated_at = now()
+           from unnest($2::text[], $3::int[], $4::bigint[], $5::bigint[]) as e (topic, partition, expected, target)
+           where o.consumer = $1 and o.topic = e.topic and o.partition = e.partition and o.next_offset = e.expected
+           returning case when $6::text is not null then set_config('lock_timeout', $6, true) end""",
+        consumer, *zip(*moves, strict=True), SHARED_LOCK_TIMEOUT if len(moves) > 1 else None,
     )  # fmt: skip
-    if moved is None:
-        raise FencedError(f"{topic}[{partition}] is no longer at offset {expected}")
+    if len(moved) != len(moves):
+        places = ", ".join(f"{move.topic}[{move.partition}] at {move.expected}" for move in moves)
+        raise FencedError(f"another process moved one of {places}")
 
 
 async def claim_events(

@@ -17,8 +17,8 @@ from shared.contracts import Event, PointsAwarded, PointsClawedBack
 from shared.db import Connection, Database
 from shared.messaging import AnyHandler, Consumer, Handler, KafkaSettings, Received, Relay, UnitOfWork, processor
 from shared.messaging.breaker import Breaker
-from shared.messaging.processor import Processor
-from shared.messaging.records import Decoded
+from shared.messaging.processor import Processor, Slice
+from shared.messaging.progress import Move
 from shared.telemetry import configure_logging
 from shared.web import stop_on_signals
 from tests.support.messaging import lock_customers, write_effects
@@ -46,12 +46,13 @@ class FreezingProcessor(Processor):
 
     freeze_at_offset: int | None = None
 
-    async def apply(self, decoded: Sequence[Decoded], *, expected: int) -> int:
+    async def apply_together(self, slices: Sequence[Slice]) -> list[int]:
         """As usual, but after the stop."""
-        if self.freeze_at_offset is not None and decoded[-1].record.offset >= self.freeze_at_offset:
+        reached = max(each.decoded[-1].record.offset for each in slices)
+        if self.freeze_at_offset is not None and reached >= self.freeze_at_offset:
             self.freeze_at_offset = None
             os.kill(os.getpid(), signal.SIGSTOP)
-        return await super().apply(decoded, expected=expected)
+        return await super().apply_together(slices)
 
 
 async def _claim_all(
@@ -61,14 +62,11 @@ async def _claim_all(
     return list(events)
 
 
-async def _set_offset(
-    connection: Connection, *, consumer: str, topic: str, partition: int, expected: int, target: int
-) -> None:
-    del expected
-    await connection.execute(
+async def _set_offsets(connection: Connection, *, consumer: str, moves: Sequence[Move]) -> None:
+    await connection.executemany(
         "update consumer_offsets set next_offset = $4 where consumer = $1 and topic = $2 and partition = $3",
-        consumer, topic, partition, target,
-    )  # fmt: skip
+        [(consumer, move.topic, move.partition, move.target) for move in moves],
+    )
 
 
 def _switch_off(settings: ProbeSettings) -> None:
@@ -76,7 +74,7 @@ def _switch_off(settings: ProbeSettings) -> None:
     if not settings.inbox:
         replacements["claim_events"] = _claim_all
     if not settings.compare_and_set:
-        replacements["move_offset"] = _set_offset
+        replacements["move_offsets"] = _set_offsets
     for name, replacement in replacements.items():
         setattr(processor, name, replacement)
 

@@ -10,7 +10,7 @@ from tests.support.messaging import Probe, eventually, points, running_probe
 from tests.support.stack import Infra
 from tests.support.wait import eventually as eventually_so
 
-FENCED = "partition was moved by another process"
+FENCED = "a partition was moved by another process"
 
 
 @pytest.fixture

@@ -15,6 +15,7 @@ from shared.contracts import Event
 from shared.db import Connection
 from shared.messaging import Received, Relay, processor
 from shared.messaging.breaker import Breaker
+from shared.messaging.progress import Move
 from tests.chaos import claims
 from tests.support import messaging
 from tests.support.messaging import Probe
@@ -39,15 +40,13 @@ def _without_inbox(patch: pytest.MonkeyPatch) -> None:
 
 
 def _without_compare_and_set(patch: pytest.MonkeyPatch) -> None:
-    async def set_offset(
-        connection: Connection, *, consumer: str, topic: str, partition: int, expected: int, target: int
-    ) -> None:
-        await connection.execute(
+    async def set_offsets(connection: Connection, *, consumer: str, moves: Sequence[Move]) -> None:
+        await connection.executemany(
             "update consumer_offsets set next_offset = $4 where consumer = $1 and topic = $2 and partition = $3",
-            consumer, topic, partition, target,
-        )  # fmt: skip
+            [(consumer, move.topic, move.partition, move.target) for move in moves],
+        )
 
-    patch.setattr(processor, "move_offset", set_offset)
+    patch.setattr(processor, "move_offsets", set_offsets)
 
 
 def _without_relay_lock(patch: pytest.MonkeyPatch) -> None:
