@@ -108,6 +108,8 @@ class Relay:
                 self._wake.clear()
                 await self._publish_all(connection, producer)
                 await _until(self._wake, self._poll_seconds)
+            # What was committed since the last look.
+            await self._publish_all(connection, producer)
         finally:
             await stop_client(producer)
 

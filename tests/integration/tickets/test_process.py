@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 import aiohttp
+import asyncpg
 import pytest
 
 from deploy.local.stack import Stack
@@ -68,9 +69,18 @@ async def test_tickets_live_through_both_stories_when_a_replica_is_killed(stack:
         await asyncio.to_thread(stack.processes["tickets-2"].start)
         expected = Counter(paid=16, cancelled=12, limbo=21)
         await eventually(lambda: _statuses_are(client, ["forgotten", *CUSTOMERS], expected), seconds=60)
+    await eventually(lambda: _all_is_published(stack), seconds=30)
     for name in ("tickets", "tickets-2"):
         await asyncio.to_thread(stack.processes[name].stop)
     await _check_what_was_published(kafka)
+
+
+async def _all_is_published(stack: Stack) -> bool:
+    connection = await asyncpg.connect(stack.database_url("tickets"))
+    try:
+        return bool(await connection.fetchval("select not exists (select 1 from outbox)"))
+    finally:
+        await connection.close()
 
 
 async def _check_what_was_published(kafka: KafkaSettings) -> None:
