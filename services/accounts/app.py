@@ -13,7 +13,9 @@ from services.accounts.customers.models import RecentActivity
 from services.accounts.ledger.api import LedgerApi
 from services.accounts.ledger.events import Reversals, book_purchases, enter_failures
 from services.accounts.locks import lock_accounts
+from services.accounts.merges.api import MergesApi
 from services.accounts.settings import AccountsSettings
+from services.accounts.trail.api import TrailApi
 from services.accounts.withdrawals.api import WithdrawalsApi
 from shared.contracts import PurchaseFailed, TicketCancellationRequested, TicketsPurchased
 from shared.db import Connection
@@ -50,6 +52,8 @@ def build(context: Context[AccountsSettings]) -> Parts:
     return Parts(
         operations=operations_of(
             CustomersApi(context.unit_of_work, no_activities),
+            TrailApi(context.unit_of_work),
+            MergesApi(context.unit_of_work),
             LedgerApi(context.database),
             WithdrawalsApi(context.unit_of_work),
             ActivityApi(context.database),

@@ -86,7 +86,10 @@ async def lock_known(connection: Connection, customer_ids: Collection[str]) -> d
     """The accounts of those of these customers that are known, locked in order."""
     rows = await connection.fetch(
         f"""select {_ACCOUNT_COLUMNS}, status from accounts a
-           cross join lateral (select status from customers c where c.customer_id = a.customer_id offset 0) as c
+           cross join lateral (
+               select coalesce(s.status, c.status) as status
+               from customers c left join customers s on s.customer_id = c.merged_into
+               where c.customer_id = a.customer_id offset 0) as c
            where a.customer_id = any($1::text[])
            order by a.customer_id for update of a""",  # noqa: S608 - constants
         list(customer_ids),
