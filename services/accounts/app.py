@@ -14,6 +14,8 @@ from services.accounts.ledger.api import LedgerApi
 from services.accounts.ledger.events import Reversals, book_purchases, enter_failures
 from services.accounts.locks import lock_accounts
 from services.accounts.merges.api import MergesApi
+from services.accounts.search.api import SearchApi
+from services.accounts.search.events import learn_identifiers
 from services.accounts.settings import AccountsSettings
 from services.accounts.trail.api import TrailApi
 from services.accounts.withdrawals.api import WithdrawalsApi
@@ -27,13 +29,13 @@ from shared.web import operations_of
 async def purchased(batch: Batch[TicketsPurchased]) -> None:
     """Who bought first, so that no money is booked for a customer that nobody can look up."""
     await learn_customers(batch)
-    await book_purchases(batch)
+    await learn_identifiers(batch.connection, await book_purchases(batch))
 
 
 async def purchase_failed(batch: Batch[PurchaseFailed]) -> None:
     """A failed purchase may be the first that is heard of a customer."""
     await learn_customers(batch)
-    await enter_failures(batch)
+    await learn_identifiers(batch.connection, await enter_failures(batch))
 
 
 async def no_activities(_connection: Connection, _customer_ids: Sequence[str]) -> Sequence[RecentActivity]:
@@ -54,6 +56,7 @@ def build(context: Context[AccountsSettings]) -> Parts:
             CustomersApi(context.unit_of_work, no_activities),
             TrailApi(context.unit_of_work),
             MergesApi(context.unit_of_work),
+            SearchApi(context.database),
             LedgerApi(context.database),
             WithdrawalsApi(context.unit_of_work),
             ActivityApi(context.database),

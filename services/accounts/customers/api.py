@@ -8,8 +8,6 @@ from services.accounts.customers import domain, store
 from services.accounts.customers.events import customer_changed
 from services.accounts.customers.models import (
     Changes,
-    CustomerQuery,
-    CustomerView,
     FullProfileView,
     ProfileView,
     RecentActivity,
@@ -23,20 +21,18 @@ from shared.audit import Change
 from shared.db import Connection
 from shared.ids import uuid7
 from shared.messaging import Transaction, UnitOfWork
-from shared.web import Keyset, Page, ProblemType, RenderedReply, Reply, RequestContext, operation
+from shared.web import ProblemType, RenderedReply, Reply, RequestContext, operation
 from shared.web.etag import check_if_match
-from shared.web.problems import VALIDATION_FAILED
 
 RecentActivities = Callable[[Connection, Sequence[str]], Awaitable[Sequence[RecentActivity]]]
 
 CUSTOMER_EXISTS = ProblemType(409, "customer_exists", "Another customer has this e-mail address or phone number")
 
-_BY_ID = Keyset(tuple[str])
 _BALANCE_PART = re.compile(r'\.\d+"$')
 
 
 class CustomersApi:
-    """Registration, profile, edits and lookup.
+    """Registration, profile and edits.
 
     `recent_activities` finds the last activities of a customer, given by all of its ids.
     """
@@ -93,25 +89,6 @@ class CustomersApi:
             transaction.publish(customer_changed(changed))
             await audit.record(connection, ctx, _change("customers.edit", profile.customer, changed))
             return _reply(profile._replace(customer=changed))
-
-    @operation("GET", "/v1/customers", permission="customers:read", summary="Look customers up",
-               tags=("customers",))  # fmt: skip
-    async def find_customers(self, ctx: RequestContext, query: CustomerQuery) -> Page[CustomerView]:
-        """By exact e-mail address, phone number or id. At least one of `q`, `email`, `phone` is required."""
-        if query.q is None and query.email is None and query.phone is None:
-            raise VALIDATION_FAILED(errors=[{"field": "query", "message": "Give one of q, email, phone."}])
-        email, phone = query.email or query.q, query.phone or query.q
-        (after,) = _BY_ID.position(ctx, query) or ("",)
-        async with self._database.read() as connection:
-            found = await store.find(
-                connection,
-                customer_id=query.q,
-                email_key=domain.normalize_email(email) if email else None,
-                phone_key=domain.normalize_phone(phone) if phone else None,
-                after=after,
-                limit=query.limit + 1,
-            )
-        return _BY_ID.page(ctx, query, found, key=lambda row: (row.customer_id,), item=CustomerView.model_validate)
 
 
 def _registering(

@@ -11,7 +11,7 @@ from pydantic import AfterValidator, Field, StringConstraints, model_validator
 from services.accounts.customers.domain import Status
 from services.accounts.customers.profile import Account, Profile
 from shared.contracts.base import NO_NUL, EmailAddress, Language, LongText, PhoneNumber
-from shared.web import PageQuery, Personal, RequestModel, ResponseModel
+from shared.web import Personal, RequestModel, ResponseModel
 
 
 @cache
@@ -68,14 +68,6 @@ class Changes(RequestModel):
     def given(self) -> dict[str, str | None]:
         """The fields that the caller named."""
         return {name: getattr(self, name) for name in self.model_fields_set}
-
-
-class CustomerQuery(PageQuery):
-    """Exact lookups, apart from blanks and case; what is given is combined by `or`."""
-
-    q: str | None = Field(default=None, min_length=1, max_length=254, description="An id, e-mail or phone number.")
-    email: str | None = Field(default=None, min_length=1, max_length=254)
-    phone: str | None = Field(default=None, min_length=1, max_length=40)
 
 
 class CustomerView(ResponseModel):

@@ -5,6 +5,7 @@ from typing import Any
 
 from services.accounts.customers.domain import Customer
 from services.accounts.customers.profile import Account, Profile, Totals
+from services.accounts.search.store import Named, index_names
 from shared.db import Connection, insert_rows
 
 _COLUMNS = """customer_id, version, first_name, last_name, email, phone, language, time_zone, status, edited_fields,
@@ -60,24 +61,18 @@ async def profile(connection: Connection, customer_id: str) -> Profile | None:
 async def find(
     connection: Connection,
     *,
-    customer_id: str | None = None,
     email_key: str | None = None,
     phone_key: str | None = None,
-    after: str = "",
     limit: int,
 ) -> list[Customer]:
-    """Customers to which any of the criteria that are given applies, by id, after the id `after`."""
+    """Customers with this address or this number, by id."""
     rows = await connection.fetch(
         f"""select {_COLUMNS} from customers where customer_id = any (array(
-                select customer_id from customers where customer_id = $1 and customer_id > $4
+                (select customer_id from customers where email_key = $1 order by customer_id limit $3)
                 union
-                (select customer_id from customers where email_key = $2 and customer_id > $4
-                 order by customer_id limit $5)
-                union
-                (select customer_id from customers where phone_key = $3 and customer_id > $4
-                 order by customer_id limit $5)))
-            order by customer_id limit $5""",  # noqa: S608 - as above
-        customer_id, email_key, phone_key, after, limit,
+                (select customer_id from customers where phone_key = $2 order by customer_id limit $3)))
+            order by customer_id limit $3""",  # noqa: S608 - as above
+        email_key, phone_key, limit,
     )  # fmt: skip
     return [_customer(row) for row in rows]
 
@@ -86,12 +81,14 @@ async def insert_learned(connection: Connection, learned: Sequence[Customer]) ->
     """Write customers that are not recorded yet; no agent has edited anything of them."""
     rows = [[getattr(each, name) for name in _LEARNED] for each in learned]
     await insert_rows(connection, "customers", _LEARNED, rows)
+    await index_names(connection, _named(learned), are_new=True)
 
 
 async def save(connection: Connection, changed: Sequence[Customer]) -> None:
     """Write customers as they are now, new ones and old ones."""
     if not changed:
         return
+    await index_names(connection, _named(changed), are_new=False)
     # A text array for edited_fields: arrays of arrays would all need the same length.
     rows = [
         (
@@ -126,6 +123,13 @@ async def save(connection: Connection, changed: Sequence[Customer]) -> None:
 def _account(row: Any) -> Account:
     currency, balance, held, last_seq, last_movement_at, *totals = row[_WIDTH:]
     return Account(row["customer_id"], currency, balance, held, last_seq, last_movement_at, Totals(*totals))
+
+
+def _named(customers: Sequence[Customer]) -> list[Named]:
+    return [
+        Named(each.customer_id, "", "") if each.erased_at else Named(each.customer_id, each.first_name, each.last_name)
+        for each in customers
+    ]
 
 
 def _customer(row: Any) -> Customer:

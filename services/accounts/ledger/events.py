@@ -19,30 +19,33 @@ from shared.ids import uuid7
 from shared.messaging import Batch
 
 
-async def book_purchases(batch: Batch[TicketsPurchased]) -> None:
-    """Charge each order once; cancellations that wait for one of them follow."""
+async def book_purchases(batch: Batch[TicketsPurchased]) -> list[TicketsPurchased]:
+    """Charge each order once; cancellations that wait for one of them follow. Returns the orders that are new."""
     orders = [_order(event.data) for event in batch.events]
     ledger = await _ledger_of(batch)
     ledger.charges = await store.charges(batch.connection, {(order.customer_id, order.order_id) for order in orders})
+    new: list[TicketsPurchased] = []
     for event, order in zip(batch.events, orders, strict=True):
         entries = ledger.purchase(order)
         for entry in entries:
             batch.publish(movement(entry), cause=event)
         if entries:
+            new.append(event.data)
             batch.arrived(_order_cause(order.customer_id, order.order_id))
     await store.save(batch.connection, ledger)
+    return new
 
 
-async def enter_failures(batch: Batch[PurchaseFailed]) -> None:
-    """Show each failed purchase in the history, once."""
+async def enter_failures(batch: Batch[PurchaseFailed]) -> list[PurchaseFailed]:
+    """Show each failed purchase in the history, once. Returns those that are new."""
     orders = [_failed_order(event.data) for event in batch.events]
     ledger = await _ledger_of(batch)
     ledger.failed = await store.failed_orders(
         batch.connection, {(order.customer_id, order.order_id) for order in orders}
     )
-    for order in orders:
-        ledger.fail(order)
+    new = [event.data for event, order in zip(batch.events, orders, strict=True) if ledger.fail(order)]
     await store.save(batch.connection, ledger)
+    return new
 
 
 class Reversals:

@@ -1,0 +1,167 @@
+"""What a text in the search box may be, and when a name is meant by it."""
+
+import re
+import unicodedata
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import permutations
+from typing import Literal
+from uuid import UUID
+
+IdKind = Literal["customer", "order", "ticket", "receipt", "transaction", "checkout"]
+Kind = IdKind | Literal["email", "phone", "name"]
+
+# More words than names have; what is beyond is not searchable.
+MAX_WORDS = 8
+MAX_WORD_LENGTH = 64
+PHONE_END = 7
+_MIN_PHONE_DIGITS = 6
+
+_IDENTIFIER = re.compile(r"[A-Za-z0-9._:-]{1,64}")
+_PHONE = re.compile(r"[0-9+() ./\-\u2010-\u2015\u00a0]+")
+_TRUNK_ZERO = re.compile(r"\(0\) ?")
+_APOSTROPHES = dict.fromkeys(map(ord, "'’‘ʼ`´"))
+# Letters that Unicode does not take apart into a base and a mark.
+_LETTERS = str.maketrans(
+    {"ß": "ss", "æ": "ae", "œ": "oe", "ø": "o", "đ": "d", "ð": "d", "þ": "th", "ł": "l", "ħ": "h", "ı": "i", "ŋ": "n"}
+)
+_ALPHABET = "abcdefghijklmnopqrstuvwxyz"
+
+# How far a word may be from what was typed, and how that counts when results are put in order.
+EXACT, BEGINNING, ONE_ERROR, PART, TWO_ERRORS = range(5)
+
+
+@dataclass(frozen=True, slots=True)
+class Sought:
+    """What a text may be: each field that is not None or empty is worth a look-up."""
+
+    identifier: str | None
+    entry_id: UUID | None
+    email: str | None
+    phone: str | None
+    words: tuple[str, ...]
+    has_digits: bool
+
+
+def classify(text: str) -> Sought:
+    """Everything that the text may be. An id may look like a phone number, or like a name."""
+    text = text.strip()
+    is_email = "@" in text
+    return Sought(
+        identifier=text if _IDENTIFIER.fullmatch(text) else None,
+        entry_id=_uuid(text),
+        email=untagged_email(text) if is_email else None,
+        phone=phone_digits(text),
+        words=() if is_email else words_of(text),
+        has_digits=any(character.isdigit() for character in text),
+    )
+
+
+def _uuid(text: str) -> UUID | None:
+    try:
+        return UUID(text)
+    except ValueError:
+        return None
+
+
+def untagged_email(address: str) -> str:
+    """The address in lower case, without a tag between `+` and `@`."""
+    return re.sub(r"\+[^@]*", "", address.strip().lower(), count=1)
+
+
+def phone_digits(text: str) -> str | None:
+    """The digits of what may be a phone number; None when it cannot be one."""
+    text = _TRUNK_ZERO.sub("", unicodedata.normalize("NFKC", text.strip()))
+    if not _PHONE.fullmatch(text):
+        return None
+    digits = "".join(character for character in text if character in "0123456789")
+    return digits if len(digits) >= _MIN_PHONE_DIGITS else None
+
+
+def same_number(one: str, other: str) -> bool:
+    """Whether two numbers, as digits, are one number written with more or with less of its prefixes.
+
+    Without exit codes and trunk zeros, a number with its country ends in the one without it.
+    """
+    shorter, longer = sorted((one.lstrip("0"), other.lstrip("0")), key=len)
+    return longer == shorter or (len(shorter) >= PHONE_END and longer.endswith(shorter))
+
+
+def fold(text: str) -> str:
+    """Lower case, without accents and apostrophes."""
+    if text.isascii():
+        return text.lower().translate(_APOSTROPHES)
+    # Taken apart before as well: some letters have their small form only then.
+    small = unicodedata.normalize("NFKD", text.translate(_APOSTROPHES)).casefold()
+    apart = unicodedata.normalize("NFKD", small)
+    bare = "".join(character for character in apart if not unicodedata.combining(character))
+    return unicodedata.normalize("NFC", bare).translate(_LETTERS)
+
+
+def words_of(*names: str) -> tuple[str, ...]:
+    """The distinct words of a name, folded, in their order."""
+    text = "".join(character if character.isalnum() else " " for character in fold(" ".join(names)))
+    return tuple(dict.fromkeys(word[:MAX_WORD_LENGTH] for word in text.split()))[:MAX_WORDS]
+
+
+def word_pairs(words: Sequence[str]) -> list[tuple[str, str]]:
+    """Each word beside each other one; a single one beside nothing."""
+    return [(words[0], "")] if len(words) == 1 else list(permutations(words, 2))
+
+
+def one_error_away(word: str) -> list[str]:
+    """Every text that one error makes of a word: a letter left out, added, replaced, or two exchanged."""
+    splits = [(word[:n], word[n:]) for n in range(len(word) + 1)]
+    made = {left + right[1:] for left, right in splits if right}
+    made |= {left + right[1] + right[0] + right[2:] for left, right in splits if len(right) > 1}
+    made |= {left + letter + right[1:] for left, right in splits if right for letter in _ALPHABET}
+    made |= {left + letter + right for left, right in splits for letter in _ALPHABET}
+    return sorted(made - {word, ""})
+
+
+def errors_allowed(word: str) -> int:
+    """How many errors a word of this length may have and still be told from others."""
+    if len(word) < 3:
+        return 0
+    return 1 if len(word) < 7 else 2
+
+
+def errors_between(one: str, other: str) -> int:
+    """The fewest letters left out, added, replaced or exchanged with the next that make one word the other."""
+    before: list[int] = []
+    row = list(range(len(other) + 1))
+    for n, letter in enumerate(one, start=1):
+        above, before = before, row
+        row = [n]
+        for m, other_letter in enumerate(other, start=1):
+            cost = min(before[m] + 1, row[m - 1] + 1, before[m - 1] + (letter != other_letter))
+            if above and m > 1 and letter == other[m - 2] and one[n - 2] == other_letter:
+                cost = min(cost, above[m - 2] + 1)
+            row.append(cost)
+    return row[-1]
+
+
+def closeness(typed: str, word: str) -> int | None:
+    """How a typed word may mean a word of a name, from EXACT to TWO_ERRORS; None when it does not."""
+    if typed == word:
+        return EXACT
+    if word.startswith(typed):
+        return BEGINNING
+    allowed = errors_allowed(typed)
+    errors = errors_between(typed, word) if abs(len(typed) - len(word)) <= allowed else allowed + 1
+    if errors <= allowed and errors == 1:
+        return ONE_ERROR
+    if len(typed) >= 3 and typed in word:
+        return PART
+    return TWO_ERRORS if errors <= allowed else None
+
+
+def rank(typed: Sequence[str], words: Sequence[str]) -> int | None:
+    """How well a name fits all that was typed, in any order: 0 is exact; None when it does not fit."""
+    total = 0
+    for each in typed:
+        found = [close for word in words if (close := closeness(each, word)) is not None]
+        if not found:
+            return None
+        total += min(found)
+    return total

@@ -1,0 +1,114 @@
+"""The search box: what a text may be is looked up in turn, exact identifiers first."""
+
+from dataclasses import dataclass, field
+
+from services.accounts.search import domain, store
+from services.accounts.search.domain import Kind, Sought
+from shared.db import Connection
+
+# So many customers of a name are looked at to find the closest ones.
+_CANDIDATES = 400
+_WORDS_EACH = 60
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """Why a customer was found."""
+
+    kind: Kind
+    value: str | None = None
+    exact: bool = True
+
+
+@dataclass(slots=True)
+class Results:
+    """Customers in the order of the results, each with why."""
+
+    customers: dict[str, store.Customer] = field(default_factory=dict)
+    matches: dict[str, list[Match]] = field(default_factory=dict)
+
+    def add(self, customer: store.Customer, match: Match) -> None:
+        """A customer that was found, maybe once more."""
+        self.customers.setdefault(customer.customer_id, customer)
+        found = self.matches.setdefault(customer.customer_id, [])
+        if match not in found:
+            found.append(match)
+
+
+async def search(connection: Connection, text: str, *, limit: int) -> Results:
+    """Up to `limit` customers and one more, if there are more."""
+    sought = domain.classify(text)
+    results = Results()
+    await _by_identifier(connection, sought, results, limit + 1)
+    await _by_details(connection, sought, results, limit + 1)
+    # What is an identifier with digits is hardly a name as well.
+    if sought.words and not (sought.has_digits and results.customers) and len(results.customers) <= limit:
+        await _by_name(connection, sought, results, limit + 1)
+    return results
+
+
+async def _by_identifier(connection: Connection, sought: Sought, results: Results, limit: int) -> None:
+    if sought.identifier is None:
+        return
+    found = await store.find_identifier(connection, sought.identifier, sought.entry_id, limit=limit)
+    customers = await store.customers(connection, {each.customer_id for each in found}) if found else {}
+    for each in sorted(found, key=lambda each: (each.value != sought.identifier, each.customer_id, each.kind)):
+        if each.customer_id in customers:
+            results.add(customers[each.customer_id], Match(each.kind, each.value))
+
+
+async def _by_details(connection: Connection, sought: Sought, results: Results, limit: int) -> None:
+    found: list[tuple[str, Match]] = []
+    if sought.email is not None:
+        owners = await store.find_details(connection, store.Details(email=sought.email), limit=limit)
+        found += [(each.customer_id, Match("email")) for each in owners]
+    if sought.phone is not None:
+        owners = await store.find_details(connection, store.Details(phone=sought.phone), limit=limit)
+        same = [each for each in owners if domain.same_number(sought.phone, each.phone_key or "")]
+        found += [(each.customer_id, Match("phone")) for each in same]
+    customers = await store.customers(connection, {name for name, _ in found}) if found else {}
+    for name, match in found:
+        results.add(customers[name], match)
+
+
+async def _by_name(connection: Connection, sought: Sought, results: Results, limit: int) -> None:
+    """Names that have all words first; those that begin with them, contain them or differ a little only then."""
+    typed = sorted(sought.words, key=len, reverse=True)
+    found = await store.find_exact_name(connection, typed, limit=limit)
+    if len(found) < limit:
+        found += await _similar(connection, typed, with_errors=not sought.has_digits, limit=limit)
+    customers = await store.customers(connection, found)
+    ranked = sorted(
+        (rank, words, name)
+        for name, customer in customers.items()
+        if (rank := _rank(typed, name, customer, words := domain.words_of(customer.last_name, customer.first_name)))
+        is not None
+    )
+    for rank, _, customer_id in ranked[:limit]:
+        results.add(customers[customer_id], Match("name", exact=rank == 0))
+
+
+def _rank(typed: list[str], name: str, customer: store.Customer, words: tuple[str, ...]) -> int | None:
+    rank = domain.rank(typed, words)
+    # Found by the name of somebody who was merged into this customer.
+    return domain.TWO_ERRORS if rank is None and name != customer.customer_id else rank
+
+
+async def _similar(connection: Connection, typed: list[str], *, with_errors: bool, limit: int) -> list[str]:
+    firsts = await _meant(connection, typed[0], with_errors=with_errors)
+    seconds = await _meant(connection, typed[1], with_errors=with_errors) if len(typed) > 1 else []
+    # Further words are only compared, so that there must be more to choose from.
+    each = limit if len(typed) < 3 else _CANDIDATES
+    beginning = typed[1] if len(typed) > 1 else ""
+    return await store.find_similar_name(connection, firsts, seconds, beginning, each=each, limit=_CANDIDATES)
+
+
+async def _meant(connection: Connection, typed: str, *, with_errors: bool) -> list[str]:
+    """Words of names that the typed one may mean, the closest first."""
+    variants = domain.one_error_away(typed) if with_errors and domain.errors_allowed(typed) else []
+    close = {
+        word: closeness
+        for word in [typed, *await store.dictionary(connection, typed, variants)]
+        if (closeness := domain.closeness(typed, word)) is not None
+    }
+    return sorted(close, key=lambda word: (close[word], len(word), word))[:_WORDS_EACH]

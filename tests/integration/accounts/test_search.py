@@ -1,0 +1,220 @@
+"""Finding customers: search box and search form."""
+
+from typing import Any
+from urllib.parse import quote
+
+import pytest
+
+from shared.web import Role
+from tests.support.accounts import Accounts, cancellation, customer, failed_purchase, purchase
+
+pytestmark = pytest.mark.requirement("A1")
+
+
+async def search(accounts: Accounts, text: str, **options: Any) -> list[tuple[str, str, bool]]:
+    """(customer id, kinds that matched, whether exactly) of each result."""
+    answer = await accounts.call("GET", f"/v1/search?q={quote(text)}", status=200, **options)
+    return [
+        (item["customer_id"], ",".join(match["kind"] for match in item["matches"]), item["matches"][0]["exact"])
+        for item in answer["items"]
+    ]
+
+
+async def names(accounts: Accounts, *given: str) -> None:
+    """Customers c0, c1, ... with these names."""
+    parted = [name.partition(" ") for name in given]
+    await accounts.apply(
+        *[purchase(f"c{n}", f"o{n}", first_name=first, last_name=last) for n, (first, _, last) in enumerate(parted)]
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "kind"),
+    [
+        ("cus-1", "customer"), ("CUS-1", "customer"), ("ord-1", "order"), ("ord-1-2", "ticket"),
+        ("txn-ord-1", "transaction"), ("rcp-552190", "receipt"), ("RCP-552190", "receipt"), ("chk-7f3a", "checkout"),
+        ("cus-1@example.com", "email"), (" CUS-1@Example.com ", "email"), ("cus-1+lotto@example.com", "email"),
+        ("+61 491 570 156", "phone"), ("0491 570 156", "phone"), ("(0491) 570-156", "phone"),
+        ("0061491570156", "phone"), ("61491570156", "phone"), ("+61 (0)491.570.156", "phone"), ("Novak", "name"),
+    ],
+)  # fmt: skip
+async def test_one_box_finds_by_every_kind(accounts: Accounts, text: str, kind: str) -> None:
+    other: dict[str, Any] = {"first_name": "Bob", "last_name": "Stone", "phone": "+61 491 570 157"}
+    await accounts.apply(
+        purchase("cus-1", "ord-1", phone="+61 491 570 156"), failed_purchase("cus-2", "ord-2", **other)
+    )
+    await accounts.apply(purchase("cus-3", "ord-3", **other))
+    found = await search(accounts, text)
+    expected = [each for each in found if each[0] == "cus-1"]
+    assert expected == [("cus-1", kind, True)]
+    # All three came with the same receipt and checkout: these belong to all of them.
+    assert len(found) == (3 if kind in {"receipt", "checkout"} else 1)
+
+
+async def test_numbers_without_a_country_are_found_with_it_and_addresses_with_another_tag(accounts: Accounts) -> None:
+    await accounts.apply(purchase("c1", "o1", phone="0491 570 156", email="ada+x@example.com"))
+    for text in ("+61 491 570 156", "491570156", "ada@example.com", "Ada+Y@example.com"):
+        assert [each[0] for each in await search(accounts, text)] == ["c1"]
+
+
+async def test_entries_are_found_by_their_ids(accounts: Accounts) -> None:
+    await accounts.apply(purchase("c1", "o1"), cancellation("c1", "o1"))
+    for entry in await accounts.entries("c1"):
+        assert await search(accounts, str(entry["entry_id"])) == [("c1", "transaction", True)]
+        assert await search(accounts, str(entry["entry_id"]).upper()) == [("c1", "transaction", True)]
+
+
+async def test_a_fact_under_another_event_id_and_a_failure_after_it_are_found_once(accounts: Accounts) -> None:
+    await accounts.apply(purchase("c1", "o1"), purchase("c1", "o1"))
+    await accounts.apply(purchase("c1", "o1"), failed_purchase("c2", "o2"), failed_purchase("c2", "o2"))
+    assert len(await accounts.fetch("select from identifiers where value = 'o1'")) == 1
+    assert await search(accounts, "o2") == [("c2", "order", True)]
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("ada novak", ["c0"]), ("Novák Ada", ["c0"]), ("NOVAK", ["c0", "c1"]), ("eva", ["c1"]),
+        ("nvoak ada", ["c0"]), ("adda nowak", ["c0"]), ("nov ad", ["c0"]), ("a nov", ["c0"]), ("o'brien", ["c2"]),
+        ("obrien sean", ["c2"]), ("brien", ["c2"]), ("Seán O’Brien", ["c2"]), ("cristopher", ["c3"]),
+        ("christopfre strauss", ["c3"]), ("strauß", ["c3"]), ("maria garcia lopez", ["c4"]),
+        ("lopez del carmen", ["c4"]), ("garsia maria lopes", ["c4"]), ("anne", ["c5"]), ("marie-anne", ["c5"]),
+        ("jhon", ["c6"]),
+        ("zzz", []),
+        ("ada strauss", []), ("sukarno", ["c7"]), ("sukarmo", ["c7"]),
+    ],
+)  # fmt: skip
+async def test_names_in_any_order_with_accents_errors_and_in_part(
+    accounts: Accounts, text: str, found: list[str]
+) -> None:
+    await names(
+        accounts, "Ada Novák", "Eva Novak", "Seán O'Brien", "Christopher Strauß", "María del Carmen García López",
+        "Anne-Marie Dubois", "John Smith", "Sukarno Sukarno",
+    )  # fmt: skip
+    assert [each[0] for each in await search(accounts, text)] == found
+
+
+async def test_what_fits_exactly_comes_first(accounts: Accounts) -> None:
+    await names(accounts, "Johnny Marks", "Jon Mark", "John Mark", "Joan Marr", "Bob Johns")
+    assert await search(accounts, "john mark") == [
+        ("c2", "name", True), ("c1", "name", False), ("c0", "name", False), ("c3", "name", False),
+    ]  # fmt: skip
+    await accounts.apply(purchase("bob", "o9", first_name="Zoe", last_name="Zimmer"))
+    assert await search(accounts, "bob") == [("bob", "customer", True), ("c4", "name", True)]
+
+
+async def test_a_limit_says_that_there_are_more(accounts: Accounts) -> None:
+    await names(accounts, *[f"Ada N{letter}vak" for letter in "abcdefg"])
+    answer = await accounts.call("GET", "/v1/search?q=ada&limit=5", status=200)
+    assert (len(answer["items"]), answer["more"]) == (5, True)
+    answer = await accounts.call("GET", "/v1/search?q=ada&limit=7", status=200)
+    assert (len(answer["items"]), answer["more"]) == (7, False)
+
+
+async def test_own_writes_are_found_at_once_and_old_names_no_more(accounts: Accounts) -> None:
+    body = {"first_name": "Ada", "last_name": "Xylander", "email": "Ada@Example.com", "phone": "+61 491 570 156"}
+    created = await accounts.call("POST", "/v1/customers", body, status=201, Idempotency_Key="k")
+    customer_id = created["customer_id"]
+    assert await search(accounts, "xilander") == [(customer_id, "name", False)]
+    changes = {"last_name": "Novák", "email": "eve@example.com", "phone": "0400 000 000"}
+    await accounts.call("PATCH", f"/v1/customers/{customer_id}", changes, status=200, If_Match="*")
+    for text in ("novak ada", "eve@example.com", "+61400000000"):
+        assert [each[0] for each in await search(accounts, text)] == [customer_id]
+    for text in ("xylander", "xilander", "ada@example.com", "+61 491 570 156"):
+        assert await search(accounts, text) == []
+    assert await accounts.fetch("select from name_words where word = 'xylander'") == []
+
+
+async def test_the_dictionary_stays_small(accounts: Accounts) -> None:
+    for batch in range(3):
+        await accounts.apply(*[purchase(f"c{batch}-{n}", f"o{batch}-{n}") for n in range(60)])
+    words = await accounts.fetch("select word from name_words order by word")
+    assert [row["word"] for row in words] == ["ada", "novak"]
+
+
+async def test_viewers_get_details_masked_and_others_nothing_without_a_token(accounts: Accounts) -> None:
+    await accounts.apply(purchase("c1", "o1", phone="+61 491 570 156"))
+    for path in ("/v1/search?q=novak", "/v1/customers?name=novak"):
+        seen = await accounts.call("GET", path, status=200, role=Role.VIEWER)
+        assert "c1@" not in str(seen)
+        assert "570" not in str(seen)
+        assert "c1@example.com" in str(await accounts.call("GET", path, status=200))
+        async with accounts.client.get(path) as response:
+            assert response.status == 401
+
+
+@pytest.mark.parametrize("query", ["", "q=", "q=%20", f"q={'x' * 255}", "q=a&limit=0", "q=a&limit=51", "q=a&kind=name"])
+async def test_a_bad_search_is_a_clear_problem(accounts: Accounts, query: str) -> None:
+    problem = await accounts.call("GET", f"/v1/search?{query}", status=422)
+    assert problem["errors"][0]["field"].startswith("query")
+
+
+@pytest.mark.parametrize(
+    "text", ["%", "_", "\\", "'", "é", "--", "(((((", "\U0010ffff", "a" * 254, "漢字", "%a%", "0" * 254]
+)
+async def test_strange_texts_find_nothing_and_break_nothing(accounts: Accounts, text: str) -> None:
+    await accounts.apply(purchase("c1", "o1"))
+    assert await search(accounts, text) in ([], [("c1", "name", False)])
+
+
+async def form(accounts: Accounts, query: str) -> list[str]:
+    """Ids of all pages, two on each."""
+    found: list[str] = []
+    cursor = ""
+    while True:
+        page = await accounts.call("GET", f"/v1/customers?limit=2&{query}{cursor}", status=200)
+        assert len(page["items"]) <= 2
+        found += [each["customer_id"] for each in page["items"]]
+        if page["next_cursor"] is None:
+            return found
+        cursor = f"&cursor={page['next_cursor']}"
+
+
+@pytest.mark.requirement("A2")
+async def test_the_form_combines_its_fields(accounts: Accounts) -> None:
+    same: dict[str, Any] = {"email": "home@example.com", "phone": "+61 491 570 156"}
+    await accounts.apply(
+        purchase("c1", "o1", **same), purchase("c2", "o2", first_name="Bob", **same), purchase("c3", "o3"),
+        # A number without its country may be of any.
+        purchase("c4", "o4", first_name="Adam", last_name="Adamson", phone="0491 570 156"),
+    )  # fmt: skip
+    assert await form(accounts, "email=HOME%2Bx@example.com") == ["c1", "c2"]
+    assert await form(accounts, "phone=0491570156") == ["c1", "c2", "c4"]
+    assert await form(accounts, "phone=%2B44%20491570156") == ["c4"]
+    assert await form(accounts, "phone=0491570156&name=ada") == ["c1", "c4"]
+    assert await form(accounts, "name=nov%20ada") == ["c1", "c3"]
+    assert await form(accounts, "name=ada") == ["c1", "c3", "c4"]
+    assert await form(accounts, "name=ada%20adam") == ["c4"]
+    assert await form(accounts, "receipt_id=rcp-552190") == ["c1", "c2", "c3", "c4"]
+    assert await form(accounts, "receipt_id=rcp-552190&email=home@example.com&name=bob") == ["c2"]
+    assert await form(accounts, "receipt_id=rcp-1&name=ada") == []
+
+
+@pytest.mark.requirement("A2")
+async def test_pages_of_the_form_show_everybody_once(accounts: Accounts) -> None:
+    people = [customer(f"c{n:03}", first_name=f"Ann{n % 7}", last_name="Annand Novák") for n in range(260)]
+    await accounts.apply(*[purchase(each["id"], f"o{n}", **each) for n, each in enumerate(people)])
+    for query in ("name=ann", "name=ann%20nov", "name=nov%20ann%20annand", "receipt_id=rcp-552190&name=ann"):
+        found = await form(accounts, query)
+        assert sorted(found) == [each["id"] for each in people]
+
+
+@pytest.mark.requirement("A2")
+@pytest.mark.parametrize("query", ["", "limit=5", "phone=abc", "name=!!", "receipt_id=a%20b", "name=", "q=ada"])
+async def test_a_bad_form_is_a_clear_problem(accounts: Accounts, query: str) -> None:
+    problem = await accounts.call("GET", f"/v1/customers?{query}", status=422)
+    assert problem["errors"][0]["field"].startswith("query")
+
+
+@pytest.mark.requirement("A2")
+async def test_what_was_merged_away_leads_to_the_survivor(accounts: Accounts) -> None:
+    other: dict[str, Any] = {"first_name": "Adam", "last_name": "Nowicki"}
+    await accounts.apply(purchase("old", "o1", **other), purchase("new", "o2"), purchase("c3", "o3"))
+    async with accounts.unit_of_work.begin() as transaction:
+        await transaction.connection.execute("update customers set merged_into = 'new' where customer_id = 'old'")
+    for text in ("old", "o1", "o1-2", "old@example.com", "adam nowicki", "nowicky"):
+        assert [each[0] for each in await search(accounts, text)] == ["new"]
+    assert [each[0] for each in await search(accounts, "rcp-552190")] == ["c3", "new"]
+    for query in ("email=old@example.com", "name=nowicki", "name=ada%20nowicki"):
+        assert await form(accounts, query) == ["new"]
+    assert await form(accounts, "name=ada") == ["c3", "new"]
