@@ -7,6 +7,8 @@ from pathlib import Path
 from services.accounts.activity.api import ActivityApi
 from services.accounts.activity.events import handlers as activity_handlers
 from services.accounts.activity.events import record
+from services.accounts.adjustments.api import AdjustmentsApi
+from services.accounts.approvals.api import ApprovalsApi
 from services.accounts.customers.api import CustomersApi
 from services.accounts.customers.events import learn_customers
 from services.accounts.customers.models import RecentActivity
@@ -58,7 +60,9 @@ def build(context: Context[AccountsSettings]) -> Parts:
             MergesApi(context.unit_of_work),
             SearchApi(context.database),
             LedgerApi(context.database),
-            WithdrawalsApi(context.unit_of_work),
+            WithdrawalsApi(context.unit_of_work, context.settings.withdrawal_approval_threshold),
+            ApprovalsApi(context.unit_of_work),
+            AdjustmentsApi(context.unit_of_work),
             ActivityApi(context.database),
         ),
         handlers=[

@@ -64,7 +64,7 @@ from shared.web.paging import Keyset, Page, PageQuery
 from shared.web.permissions import ROLE_PERMISSIONS, Permission, Role
 from shared.web.personal import Personal
 from shared.web.problems import VALIDATION_FAILED, Problem, ProblemType
-from shared.web.replies import Content, RenderedReply, Reply
+from shared.web.replies import Content, RenderedReply, Reply, Stream
 from shared.web.server import serving, stop_on_signals
 from shared.web.signatures import Operation
 from shared.web.tokens import generate_signing_key, mint_token
@@ -95,6 +95,7 @@ __all__ = [
     "RequestModel",
     "ResponseModel",
     "Role",
+    "Stream",
     "build_app",
     "claim",
     "etag_of",

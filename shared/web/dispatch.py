@@ -13,7 +13,7 @@ from shared.web.idempotency import IdempotencyRaceError, IdempotentRequest, InFl
 from shared.web.paging import Page
 from shared.web.personal import SEES_PERSONAL_DATA, masked
 from shared.web.problems import PRECONDITION_REQUIRED, REQUEST_IN_PROGRESS, Problem
-from shared.web.replies import Content, RenderedReply, Reply
+from shared.web.replies import Content, RenderedReply, Reply, Stream
 from shared.web.signatures import Operation
 from shared.web.validation import parse_body, parse_path, parse_query, read_body
 
@@ -43,7 +43,10 @@ class Dispatcher:
         arguments = await self._arguments(request, context)
         try:
             if context.idempotency is None:
-                reply = context.render(await self._operation.handler(**arguments))
+                result = await self._operation.handler(**arguments)
+                if isinstance(result, Stream):
+                    return self._stream(result)
+                reply = context.render(result)
             else:
                 async with self._in_flight.alone(context.idempotency):
                     reply = await self._run_idempotent(context, arguments)
@@ -100,6 +103,10 @@ class Dispatcher:
         if self._operation.is_personal and SEES_PERSONAL_DATA not in principal.permissions:
             return _masked_reply(self._render_model(request, replace(result, content=masked(result.content))))
         return self._render_model(request, result)
+
+    def _stream(self, stream: Stream) -> web.Response:
+        headers = {hdrs.CONTENT_TYPE: self._declared.produces, **stream.headers}
+        return web.Response(status=self._declared.status, headers=headers, body=stream.chunks)
 
     def _render_model(self, request: web.Request, reply: Reply[Any]) -> RenderedReply[Any]:
         headers = dict(reply.headers)

@@ -19,6 +19,7 @@ Permission = Literal[
     "ledger:read",
     "ledger:withdraw",
     "ledger:approve",
+    "ledger:adjust",
     "tickets:read",
     "tickets:cancel",
     "tickets:resolve",
@@ -88,6 +89,7 @@ _AGENT: frozenset[Permission] = _VIEWER | {
 _SUPERVISOR: frozenset[Permission] = _AGENT | {
     "customers:export",
     "ledger:approve",
+    "ledger:adjust",
     "loyalty:approve",
     "tickets:resolve",
     "dead_letters:read",

@@ -1,6 +1,6 @@
 """What an operation may answer besides a plain model."""
 
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
@@ -35,4 +35,15 @@ class Content:
 
     body: bytes
     status: int | None = None
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Stream:
+    """A body of any length, sent as it is made; declare its type with `produces`.
+
+    What is wrong with the request is raised before: an error among the chunks can only cut the answer off.
+    """
+
+    chunks: AsyncIterator[bytes]
     headers: Mapping[str, str] = field(default_factory=dict)

@@ -13,7 +13,7 @@ from shared.web.paging import Page
 from shared.web.permissions import Permission
 from shared.web.personal import is_personal
 from shared.web.problems import ProblemType
-from shared.web.replies import Content, RenderedReply, Reply
+from shared.web.replies import Content, RenderedReply, Reply, Stream
 
 Method = Literal["GET", "POST", "PUT", "PATCH", "DELETE"]
 
@@ -80,7 +80,7 @@ def resolve(handler: Callable[..., Awaitable[Any]], declared: Declaration) -> Op
         if model is not None:
             _refuse_loose_parts(model, where)
     answer = _answer_type(hints, where)
-    response: TypeAdapter[Any] | None = None if answer in {type(None), Content} else TypeAdapter(answer)
+    response: TypeAdapter[Any] | None = None if answer in {type(None), Content, Stream} else TypeAdapter(answer)
     return Operation(
         declared=declared,
         operation_id=str(getattr(handler, "__name__", "")),

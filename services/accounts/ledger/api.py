@@ -3,11 +3,19 @@
 from collections.abc import Mapping
 from typing import Any
 
-from services.accounts.ledger import store
-from services.accounts.ledger.models import BalanceView, TransactionPath, TransactionQuery, TransactionView
+from services.accounts.ledger import history, statement
+from services.accounts.ledger.history import REACH, Filters, Span
+from services.accounts.ledger.models import (
+    BalanceQuery,
+    BalanceView,
+    StatementQuery,
+    TransactionPath,
+    TransactionQuery,
+    TransactionView,
+)
 from services.accounts.paths import CUSTOMER_NOT_FOUND, CustomerPath
-from shared.db import Database
-from shared.web import Keyset, Page, ProblemType, Reply, RequestContext, operation
+from shared.db import Connection, Database
+from shared.web import Keyset, Page, ProblemType, Reply, RequestContext, Stream, operation
 
 TRANSACTION_NOT_FOUND = ProblemType(404, "transaction_not_found", "No such transaction")
 
@@ -15,7 +23,7 @@ _BY_SEQ = Keyset(tuple[int])
 
 
 class LedgerApi:
-    """Transaction history and balance."""
+    """Transaction history, statements and balance."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -25,34 +33,74 @@ class LedgerApi:
     async def list_transactions(
         self, ctx: RequestContext, path: CustomerPath, query: TransactionQuery
     ) -> Page[TransactionView]:
-        """Newest first. Refused and failed ones are shown with their status; they do not move the balance."""
+        """Newest first. Pending, refused and failed ones are shown with their status; they do not move the balance.
+
+        A page may hold fewer lines than asked for, even none, and still have a next one: each looks at a bounded
+        part of the history.
+        """
         (before,) = _BY_SEQ.position(ctx, query) or (None,)
-        filters = store.Filters(query.kind, query.status, query.direction)
+        filters = query.filters()
         async with self._database.read() as connection:
-            rows = await store.history(connection, path.customer_id, filters, before=before, limit=query.limit + 1)
-            if not rows and not await store.is_known(connection, path.customer_id):
-                raise _unknown(path.customer_id)
-        return _BY_SEQ.page(ctx, query, rows, key=lambda row: (row["seq"],), item=_view)
+            within = await self._span(connection, path.customer_id, filters)
+            high = within.high if before is None else min(within.high, before - 1)
+            low = within.low if filters.is_indexed else max(within.low, high - REACH)
+            rows = await history.lines(
+                connection, path.customer_id, filters, Span(low, high), limit=query.limit + 1, newest_first=True
+            )
+        page = _BY_SEQ.page(ctx, query, rows, key=lambda row: (row["seq"],), item=_view)
+        if page.next_cursor is None and low > within.low:
+            return Page(page.items, _BY_SEQ.encode(ctx.list_identity, (low + 1,)))
+        return page
 
     @operation("GET", "/v1/customers/{customer_id}/transactions/{seq}", permission="ledger:read",
                summary="One transaction", tags=("ledger",), problems=(TRANSACTION_NOT_FOUND,))  # fmt: skip
     async def get_transaction(self, path: TransactionPath) -> TransactionView:
         """A line of the history by its number."""
         async with self._database.read() as connection:
-            row = await store.entry(connection, path.customer_id, path.seq)
+            row = await history.entry(connection, path.customer_id, path.seq)
         if row is None:
             raise TRANSACTION_NOT_FOUND(f"Customer {path.customer_id} has no transaction {path.seq}.")
         return _view(row)
 
+    @operation("GET", "/v1/customers/{customer_id}/statement.csv", permission="ledger:read", produces="text/csv",
+               summary="Statement as CSV", tags=("ledger",), problems=(CUSTOMER_NOT_FOUND,))  # fmt: skip
+    async def get_statement_csv(self, path: CustomerPath, query: StatementQuery) -> Stream:
+        """The lines that pass the filters, oldest first, amounts in major units. Internal notes are left out."""
+        return await self._statement(path.customer_id, query, statement.csv_lines, "csv", statement.csv_header())
+
+    @operation("GET", "/v1/customers/{customer_id}/statement.jsonl", permission="ledger:read",
+               produces="application/x-ndjson", summary="Statement as JSON lines", tags=("ledger",),
+               problems=(CUSTOMER_NOT_FOUND,))  # fmt: skip
+    async def get_statement_json(self, path: CustomerPath, query: StatementQuery) -> Stream:
+        """The transactions that pass the filters, oldest first, one JSON object a line."""
+        return await self._statement(path.customer_id, query, statement.json_lines, "jsonl")
+
     @operation("GET", "/v1/customers/{customer_id}/balance", permission="ledger:read", summary="Balance",
                tags=("ledger",), problems=(CUSTOMER_NOT_FOUND,))  # fmt: skip
-    async def get_balance(self, path: CustomerPath) -> Reply[BalanceView]:
-        """The balance as of the last line of the transaction history."""
+    async def get_balance(self, path: CustomerPath, query: BalanceQuery) -> Reply[BalanceView]:
+        """The balance as of the last line of the transaction history, now or at a moment."""
         async with self._database.read() as connection:
-            balance = await store.balance(connection, path.customer_id)
-        if balance is None:
-            raise _unknown(path.customer_id)
+            balance = await history.balance(connection, path.customer_id)
+            if balance is None:
+                raise _unknown(path.customer_id)
+            if query.at is not None:
+                balance = await history.balance_at(connection, path.customer_id, query.at)
         return Reply(BalanceView.model_validate(balance), version=balance.as_of_seq)
+
+    async def _span(self, connection: Connection, customer_id: str, filters: Filters) -> Span:
+        within = await history.span(connection, customer_id, filters)
+        if within.high == 0 and not await history.is_known(connection, customer_id):
+            raise _unknown(customer_id)
+        return within
+
+    async def _statement(
+        self, customer_id: str, query: StatementQuery, write: statement.Write, ending: str, start: bytes = b""
+    ) -> Stream:
+        filters = query.filters()
+        async with self._database.read() as connection:
+            within = await self._span(connection, customer_id, filters)
+        chunks = statement.statement(self._database, customer_id, filters, within, write, start=start)
+        return Stream(chunks, {"Content-Disposition": f'attachment; filename="statement-{customer_id}.{ending}"'})
 
 
 def _unknown(customer_id: str) -> Exception:

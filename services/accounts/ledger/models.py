@@ -4,25 +4,52 @@ from datetime import datetime
 from typing import Annotated, Literal
 from uuid import UUID
 
-from pydantic import Field
+from pydantic import Field, StringConstraints
 
 from services.accounts.ledger.domain import CauseKind, Kind, Status
+from services.accounts.ledger.history import Filters
 from services.accounts.paths import CustomerPath
-from shared.web import PageQuery, ResponseModel
+from shared.contracts.base import NO_NUL, Identifier
+from shared.web import Instant, PageQuery, RequestModel, ResponseModel
+
+Amount = Annotated[int, Field(ge=0, le=10**12, description="Minor units, of money in or money out.")]
 
 
-class TransactionQuery(PageQuery):
-    """Filters of the transaction history."""
+class StatementQuery(RequestModel):
+    """Filters of the transaction history; all that are given must hold."""
 
     kind: Kind | None = None
     direction: Literal["in", "out"] | None = Field(default=None, description="Money in, or money out.")
-    status: Status | None = None
+    status: Status | None = Field(default=None, description="`pending` are those that still wait for a decision.")
+    since: Instant | None = Field(default=None, description="Booked at this time or later.")
+    until: Instant | None = Field(default=None, description="Booked before this time.")
+    min_amount: Amount | None = None
+    max_amount: Amount | None = None
+    text: Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=NO_NUL)] | None = Field(
+        default=None, description="Part of the description, the reason or the internal note, in any case."
+    )
+    order_id: Identifier | None = Field(default=None, description="Lines of this order, and of its cancellations.")
+    ticket_id: Identifier | None = Field(default=None, description="Lines of this ticket's cancellations.")
+
+    def filters(self) -> Filters:
+        """The same for the store."""
+        return Filters(**{name: getattr(self, name) for name in Filters._fields})
+
+
+class TransactionQuery(StatementQuery, PageQuery):
+    """A page of the transaction history."""
 
 
 class TransactionPath(CustomerPath):
     """`/v1/customers/{customer_id}/transactions/{seq}`."""
 
     seq: Annotated[int, Field(ge=1, le=2**63 - 1)]
+
+
+class BalanceQuery(RequestModel):
+    """When."""
+
+    at: Instant | None = Field(default=None, description="The balance after all that was booked before this time.")
 
 
 class TransactionView(ResponseModel):
@@ -51,12 +78,20 @@ class TransactionView(ResponseModel):
     reason: str | None = Field(description="Why it was made, was refused or failed: for people.")
     description: str = Field(description="What the customer reads.")
     internal_note: str | None
+    settled_seq: int | None = Field(
+        default=None, description="Of a pending one: number of the line that says what became of it."
+    )
 
 
 class BalanceView(ResponseModel):
-    """The balance in minor units of `currency`, which is null before the first movement."""
+    """The balance in minor units of `currency`, which is null before the first movement.
+
+    `held` of it waits in withdrawals that need a second person; `available` is the rest, which may be spent.
+    """
 
     customer_id: str
     currency: str | None
     balance: int
+    held: int
+    available: int
     as_of_seq: int = Field(description="Number of the last line of the history that is in it.")

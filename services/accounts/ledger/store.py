@@ -1,16 +1,14 @@
-"""The ledger in PostgreSQL. No function commits; writers hold the customers' locks (`services.accounts.locks`)."""
+"""Writing the ledger. No function commits; writers hold the customers' locks (`services.accounts.locks`)."""
 
 from collections.abc import Collection, Sequence
-from typing import Any, NamedTuple
 
 from services.accounts.activity import store as activity
 from services.accounts.ledger.activities import activities_of
 from services.accounts.ledger.chain import chained
-from services.accounts.ledger.domain import NOT_MOVED, Account, Charge, Entry, Key, Kind, Ledger, Status
+from services.accounts.ledger.domain import NOT_MOVED, Account, Charge, Entry, Key, Ledger
 from services.accounts.ledger.requests import Cancellation
 from shared.db import Connection, insert_rows
 
-_ENTRY_COLUMNS = ", ".join(Entry._fields)
 _OTHER_TYPES = {
     "seq": "bigint", "entry_id": "uuid", "occurred_at": "timestamptz", "recorded_at": "timestamptz",
     "amount_in": "bigint", "amount_out": "bigint", "balance": "bigint",
@@ -145,84 +143,6 @@ async def reversal_history(connection: Connection, requests: Sequence[Cancellati
     )
     settled = {(customer, cancellation) for customer, _, cancellation, is_settled, _ in rows if is_settled}
     return settled, {(customer, ticket): earlier for customer, ticket, _, _, earlier in rows if earlier}
-
-
-class Balance(NamedTuple):
-    """The account of a customer. `as_of_seq` is the number of the last entry in it, 0 when there is none."""
-
-    customer_id: str
-    currency: str | None
-    balance: int
-    as_of_seq: int
-
-
-async def balance(connection: Connection, customer_id: str) -> Balance | None:
-    """The balance of a known customer."""
-    row = await connection.fetchrow(
-        """select customer_id, currency, coalesce(balance, 0), coalesce(last_seq, 0)
-           from customers left join accounts using (customer_id) where customer_id = $1""",
-        customer_id,
-    )
-    return Balance(*row) if row else None
-
-
-class Filters(NamedTuple):
-    """What a history shows: all where a field is None."""
-
-    kind: Kind | None = None
-    status: Status | None = None
-    direction: str | None = None
-
-
-# Literals, not parameters: only so can the planner tell that the partial indexes apply.
-_KINDS: dict[Kind, str] = {
-    "deposit": "kind = 'deposit'",
-    "purchase": "kind = 'purchase'",
-    "reversal": "kind = 'reversal'",
-    "withdrawal": "kind = 'withdrawal'",
-    "adjustment": "kind = 'adjustment'",
-}
-_STATUSES: dict[Status, str] = {
-    "booked": "status = 'booked'",
-    "refused": "status = 'refused'",
-    "failed": "status = 'failed'",
-}
-_DIRECTIONS = {"in": "amount_in > 0", "out": "amount_out > 0"}
-
-
-async def history(
-    connection: Connection, customer_id: str, filters: Filters, *, before: int | None, limit: int
-) -> list[Any]:
-    """Entries of a customer, newest first, with a number below `before`; rows of `_ENTRY_COLUMNS`."""
-    conditions = [
-        _KINDS[filters.kind] if filters.kind else "",
-        _STATUSES[filters.status] if filters.status else "",
-        _DIRECTIONS[filters.direction] if filters.direction else "",
-    ]
-    where = "".join(f" and {condition}" for condition in conditions if condition)
-    return await connection.fetch(
-        f"""select {_ENTRY_COLUMNS} from ledger_entries
-            where customer_id = $1 and seq < $2 {where} order by seq desc limit $3""",  # noqa: S608 - constants
-        customer_id, _NEWEST if before is None else before, limit,
-    )  # fmt: skip
-
-
-async def entry(connection: Connection, customer_id: str, seq: int) -> Any | None:
-    """One entry of a customer by its number."""
-    return await connection.fetchrow(
-        f"select {_ENTRY_COLUMNS} from ledger_entries where customer_id = $1 and seq = $2",  # noqa: S608 - constants
-        customer_id, seq,
-    )  # fmt: skip
-
-
-async def is_known(connection: Connection, customer_id: str) -> bool:
-    """Whether there is such a customer."""
-    return bool(
-        await connection.fetchval("select exists (select 1 from customers where customer_id = $1)", customer_id)
-    )
-
-
-_NEWEST = 2**63 - 1
 
 
 def _columns(keys: Collection[Key]) -> tuple[list[str], list[str]]:

@@ -3,11 +3,12 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 from uuid import UUID
 
 from pydantic import Field, StringConstraints
 
+from services.accounts.approvals.store import insert as insert_held
 from services.accounts.ledger import store
 from services.accounts.ledger.domain import Entry, Ledger, Refusal
 from services.accounts.ledger.events import movement
@@ -56,14 +57,20 @@ class WithdrawalRequest(RequestModel):
 
 
 class WithdrawalView(ResponseModel):
-    """A booked withdrawal: line `seq` of the transaction history, and the balance after it."""
+    """A withdrawal: line `seq` of the transaction history, and the balance after it.
 
+    A pending one waits for a second person under `withdrawal_id`; its amount is no longer `available`.
+    """
+
+    withdrawal_id: str
+    status: Literal["booked", "pending"]
     entry_id: UUID
     seq: int
     recorded_at: datetime
     amount: int
     currency: str
     balance: int
+    available: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,8 +90,9 @@ _Answer = RenderedReply[WithdrawalView]
 class WithdrawalsApi:
     """Books withdrawals in shared commits: each request has its own answer, and one that is refused fails alone."""
 
-    def __init__(self, unit_of_work: UnitOfWork) -> None:
+    def __init__(self, unit_of_work: UnitOfWork, approval_threshold: int) -> None:
         self._unit_of_work = unit_of_work
+        self._approval_threshold = approval_threshold
         self._commits: GroupCommit[_Pending, _Answer] = GroupCommit(self._commit)
 
     @operation("POST", "/v1/customers/{customer_id}/withdrawals", permission="ledger:withdraw", status=201,
@@ -95,7 +103,8 @@ class WithdrawalsApi:
     ) -> RenderedReply[WithdrawalView]:
         """Take the amount off the balance; the payout itself happens outside.
 
-        Refused as `insufficient_balance`, with the members `balance` and `currency`, when the balance is smaller.
+        Above a configured amount the withdrawal is `pending` and only holds the money until a second person approves.
+        Refused as `insufficient_balance`, with the members `balance`, `available` and `currency`, when less is there.
         A suspended or closed customer is paid nothing. Each id of a merged customer has an account of its own: name
         the one that has the money.
         """
@@ -124,39 +133,43 @@ class WithdrawalsApi:
             booked: list[Outcome] = []
             changes: list[tuple[Actor, Change]] = []
             for pending, known in zip(group, earlier, strict=True):
-                answer = known or _book(transaction, ledger, pending, changes)
+                answer = known or self._book(transaction, ledger, pending, changes)
                 answers.append(answer)
                 if known is None and isinstance(answer, RenderedReply):
                     booked.append(Outcome(pending.idempotency, answer))
             await store.save(connection, ledger)
+            await insert_held(connection, [entry for entry in ledger.entries if entry.status == "pending"])
             if booked:
                 await record(connection, booked)
             await audit.record_all(connection, changes)
         return answers
 
+    def _book(
+        self, transaction: Transaction, ledger: Ledger, pending: _Pending, changes: list[tuple[Actor, Change]]
+    ) -> _Answer | Problem:
+        withdrawal = pending.withdrawal
+        account = ledger.accounts.get(withdrawal.customer_id)
+        if account is None:
+            return CUSTOMER_NOT_FOUND(f"No customer has the id {withdrawal.customer_id}.")
+        balance = account.balance
+        needs_approval = withdrawal.amount > self._approval_threshold
+        entry = ledger.hold(withdrawal) if needs_approval else ledger.withdraw(withdrawal)
+        if isinstance(entry, Refusal):
+            extra: dict[str, Any] = {"balance": balance, "available": account.available, "currency": account.currency}
+            return _REFUSALS[entry.code](f"{entry.reason}.", **extra)
+        if not needs_approval:
+            with bind_trace(pending.trace):
+                transaction.publish(movement(entry))
+        changes.append((pending.actor, _change(entry, balance)))
+        return pending.render(_reply(entry, account.available))
 
-def _book(
-    transaction: Transaction, ledger: Ledger, pending: _Pending, changes: list[tuple[Actor, Change]]
-) -> _Answer | Problem:
-    customer_id = pending.withdrawal.customer_id
-    account = ledger.accounts.get(customer_id)
-    if account is None:
-        return CUSTOMER_NOT_FOUND(f"No customer has the id {customer_id}.")
-    entry = ledger.withdraw(pending.withdrawal)
-    if isinstance(entry, Refusal):
-        return _REFUSALS[entry.code](f"{entry.reason}.", balance=account.balance, currency=account.currency)
-    with bind_trace(pending.trace):
-        transaction.publish(movement(entry))
-    changes.append((pending.actor, _change(entry)))
-    return pending.render(_reply(entry))
 
-
-def _change(entry: Entry) -> Change:
+def _change(entry: Entry, balance: int) -> Change:
     return Change(
-        "ledger.withdraw",
-        f"transaction:{entry.entry_id}",
+        "ledger.withdraw" if entry.status == "booked" else "ledger.request_withdrawal",
+        f"withdrawal:{entry.cause_id}",
         customer_id=entry.customer_id,
-        before={"balance": entry.balance + entry.amount_out},
+        before={"balance": balance},
         after={
             "balance": entry.balance,
             "amount": entry.amount_out,
@@ -167,13 +180,16 @@ def _change(entry: Entry) -> Change:
     )
 
 
-def _reply(entry: Entry) -> Reply[WithdrawalView]:
+def _reply(entry: Entry, available: int) -> Reply[WithdrawalView]:
     view = WithdrawalView(
+        withdrawal_id=entry.cause_id,
+        status="booked" if entry.status == "booked" else "pending",
         entry_id=entry.entry_id,
         seq=entry.seq,
         recorded_at=entry.recorded_at,
         amount=entry.amount_out,
         currency=entry.currency,
         balance=entry.balance,
+        available=available,
     )
     return Reply(view, headers={"Location": f"/v1/customers/{entry.customer_id}/transactions/{entry.seq}"})

@@ -1,9 +1,17 @@
 """The transaction history and the balance over HTTP."""
 
+import asyncio
+import csv
+import io
+import json
+from datetime import UTC, datetime
 from typing import Any
 
+import pytest
+
+from services.accounts.ledger import api, statement
 from shared.web import Role
-from tests.support.accounts import Accounts, cancellation, failed_purchase, purchase
+from tests.support.accounts import Accounts, cancellation, failed_purchase, purchase, token
 
 
 async def pages(accounts: Accounts, query: str) -> list[Any]:
@@ -64,6 +72,7 @@ async def test_filters(accounts: Accounts) -> None:
         "status=refused",
         "status=failed",
         "direction=in&kind=reversal&status=booked",
+        "kind=deposit&direction=out",
     ]
     lines = await pages(accounts, "limit=100")
     for query in queries:
@@ -78,10 +87,93 @@ async def test_filters(accounts: Accounts) -> None:
         assert [line["seq"] for line in await pages(accounts, f"{query}&limit=1")] == chosen
 
 
+@pytest.mark.requirement("A8", "A10")
+@pytest.mark.parametrize("reach", [1, 2, 5000])
+async def test_more_filters(accounts: Accounts, reach: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A page that looks at a few lines only leads to the next one until all were looked at."""
+    monkeypatch.setattr(api, "REACH", reach)
+    await filled(accounts)
+    for query, found in {
+        "min_amount=2000": [7, 6, 4, 3, 2, 1],
+        "max_amount=300": [9, 8],
+        "min_amount=1000&max_amount=1000": [5],
+        "text=PAID": [9],
+        "text=card": [6, 3, 1],
+        "text=100%25": [],
+        "order_id=o1": [5, 2, 1],
+        "order_id=o2": [4, 3],
+        "order_id=o3": [6],
+        "order_id=nothing": [],
+        "ticket_id=o1-1": [5],
+        "order_id=o1&kind=reversal&min_amount=1": [5],
+        "until=2000-01-01T00:00:00Z": [],
+        "since=2000-01-01T00:00:00Z&kind=withdrawal": [9],
+    }.items():
+        for limit in (1, 3, 100):
+            assert [line["seq"] for line in await pages(accounts, f"{query}&limit={limit}")] == found, query
+
+
+@pytest.mark.requirement("A8")
+async def test_periods_and_the_balance_at_a_moment(accounts: Accounts) -> None:
+    moments = [datetime.now(UTC)]
+    for number in range(1, 6):
+        await accounts.apply(purchase("c1", f"o{number}"), cancellation("c1", f"o{number}"))
+        await asyncio.sleep(0.002)
+        moments.append(datetime.now(UTC))
+    times = [moment.strftime("%Y-%m-%dT%H:%M:%S.%fZ") for moment in moments]
+    for first in range(6):
+        for last in range(first, 6):
+            lines = await pages(accounts, f"since={times[first]}&until={times[last]}&limit=4")
+            assert [line["seq"] for line in lines] == list(range(3 * last, 3 * first, -1))
+    for number, time in enumerate(times):
+        answer = await accounts.call("GET", f"/v1/customers/c1/balance?at={time}", status=200)
+        assert (answer["balance"], answer["as_of_seq"]) == (1000 * number, 3 * number)
+
+
+async def download(accounts: Accounts, what: str) -> str:
+    headers = {"Authorization": f"Bearer {token()}"}
+    async with accounts.client.get(f"/v1/customers/c1/{what}", headers=headers) as response:
+        assert response.status == 200, await response.text()
+        assert "attachment" in response.headers["Content-Disposition"]
+        assert response.headers["Cache-Control"] == "no-store"
+        return (await response.read()).decode("utf-8-sig")
+
+
+@pytest.mark.requirement("A8", "A9")
+@pytest.mark.parametrize("piece", [2, 1000])
+async def test_a_statement_has_every_line(accounts: Accounts, piece: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(statement, "PIECE", piece)
+    await filled(accounts)
+    rows = list(csv.DictReader(io.StringIO(await download(accounts, "statement.csv"))))
+    assert [row["number"] for row in rows] == [str(number) for number in range(1, 10)]
+    assert (rows[0]["money_in"], rows[0]["money_out"], rows[0]["balance"]) == ("20.00", "", "20.00")
+    assert (rows[8]["type"], rows[8]["money_out"], rows[8]["currency"]) == ("withdrawal", "2.00", "AUD")
+    lines = [json.loads(line) for line in (await download(accounts, "statement.jsonl")).splitlines()]
+    assert [line["seq"] for line in lines] == list(range(1, 10))
+    shown = await accounts.call("GET", "/v1/customers/c1/transactions/9", status=200)
+    assert lines[8].keys() == shown.keys() | {"customer_id"}
+    lines = [json.loads(line) for line in (await download(accounts, "statement.jsonl?direction=in")).splitlines()]
+    assert [line["kind"] for line in lines] == ["deposit", "deposit", "reversal"]
+    assert (await accounts.call("GET", "/v1/customers/c2/statement.csv", status=404))["code"] == "customer_not_found"
+
+
+async def test_no_cell_is_a_formula(accounts: Accounts) -> None:
+    await accounts.apply(purchase("c1", "o1"), cancellation("c1", "o1"))
+    for number, text in enumerate(["=1+1", "+1", "-1", "@x", '=HYPERLINK("http://x", "y")', "a,=b\n=c"]):
+        body = {"amount": 1, "type": "card", "customer_visible_description": text}
+        await accounts.call("POST", "/v1/customers/c1/withdrawals", body, status=201, Idempotency_Key=f"k{number}")
+    rows = list(csv.DictReader(io.StringIO(await download(accounts, "statement.csv?kind=withdrawal"), newline="")))
+    assert [row["description"] for row in rows] == [
+        "'=1+1", "'+1", "'-1", "'@x", "'=HYPERLINK(\"http://x\", \"y\")", "a,=b\n=c",
+    ]  # fmt: skip
+
+
 async def test_balance(accounts: Accounts) -> None:
     await filled(accounts)
     balance = await accounts.call("GET", "/v1/customers/c1/balance", status=200)
-    assert balance == {"customer_id": "c1", "currency": "AUD", "balance": 500, "as_of_seq": 9}
+    assert balance == {
+        "customer_id": "c1", "currency": "AUD", "balance": 500, "held": 0, "available": 500, "as_of_seq": 9,
+    }  # fmt: skip
 
 
 async def test_what_is_unknown_or_wrong_is_a_problem(accounts: Accounts) -> None:

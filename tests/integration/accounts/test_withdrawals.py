@@ -128,7 +128,7 @@ async def test_the_same_key_at_two_processes_is_paid_once_and_answered_alike(
     """The other process pays out all there is after this one began and before it has the lock."""
     await credited(accounts, "c1")
     lock_known = store.lock_known
-    async with serving_operations(operations_of(WithdrawalsApi(accounts.unit_of_work)), tmp_path) as other:
+    async with serving_operations(operations_of(WithdrawalsApi(accounts.unit_of_work, 10**6)), tmp_path) as other:
         path, everything = "/v1/customers/c1/withdrawals", BODY | {"amount": 2000}
 
         async def lock_after_the_other(connection: Connection, customers: Collection[str]) -> dict[str, Account]:
@@ -140,7 +140,7 @@ async def test_the_same_key_at_two_processes_is_paid_once_and_answered_alike(
         monkeypatch.setattr(store, "lock_known", lock_after_the_other)
         keys = tmp_path / "twin"
         keys.mkdir()
-        async with serving_operations(operations_of(WithdrawalsApi(accounts.unit_of_work)), keys) as twin:
+        async with serving_operations(operations_of(WithdrawalsApi(accounts.unit_of_work, 10**6)), keys) as twin:
             answers.append(await twin.post(path, everything, key="k1"))
     assert [answer.status for answer in answers] == [201, 201]
     assert answers[0].body == answers[1].body

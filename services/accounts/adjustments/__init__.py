@@ -1,0 +1,1 @@
+"""Corrections of a balance by hand, each with its reason."""

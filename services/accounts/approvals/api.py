@@ -1,0 +1,178 @@
+"""HTTP operations of the second person: what waits, approve, reject."""
+
+from datetime import UTC, datetime
+from typing import Annotated
+from uuid import UUID
+
+from pydantic import Field, StringConstraints
+
+from services.accounts.approvals import store
+from services.accounts.approvals.store import HeldWithdrawal, State
+from services.accounts.ledger.domain import Ledger
+from services.accounts.ledger.events import movement
+from services.accounts.ledger.requests import Decision
+from services.accounts.ledger.store import lock_known, save
+from services.accounts.paths import CustomerPath
+from shared import audit
+from shared.audit import Change
+from shared.contracts.base import NO_NUL
+from shared.ids import uuid7
+from shared.messaging import Transaction, UnitOfWork
+from shared.web import (
+    Keyset,
+    Page,
+    PageQuery,
+    ProblemType,
+    RenderedReply,
+    RequestContext,
+    RequestModel,
+    ResponseModel,
+    operation,
+)
+
+WITHDRAWAL_NOT_FOUND = ProblemType(404, "withdrawal_not_found", "No such held withdrawal")
+SECOND_PERSON_REQUIRED = ProblemType(403, "second_person_required", "Another person must decide on the withdrawal")
+WITHDRAWAL_DECIDED = ProblemType(409, "withdrawal_decided", "The withdrawal was approved or rejected before")
+
+_BY_ID = Keyset(tuple[UUID])
+_TAGS = ("ledger",)
+Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=2000, pattern=NO_NUL)]
+
+
+class WithdrawalPath(CustomerPath):
+    """`/v1/customers/{customer_id}/withdrawals/{withdrawal_id}`."""
+
+    withdrawal_id: UUID
+
+
+class WithdrawalQuery(PageQuery):
+    """Which held withdrawals."""
+
+    state: State = "pending"
+
+
+class Approval(RequestModel):
+    """Money is paid out."""
+
+    reason: Text | None = Field(default=None, description="The customer may read it.")
+
+
+class Rejection(RequestModel):
+    """Money is set free."""
+
+    reason: Text = Field(description="Why; the customer may read it.")
+
+
+class HeldWithdrawalView(ResponseModel):
+    """A withdrawal that needs or needed a second person. `amount` is in minor units of `currency`."""
+
+    customer_id: str
+    withdrawal_id: UUID
+    state: State
+    amount: int
+    currency: str
+    type: str = Field(validation_alias="method")
+    customer_visible_description: str = Field(validation_alias="description")
+    internal_note: str | None
+    requested_by: str
+    requested_at: datetime
+    pending_seq: int = Field(description="Number of the line of the history that announced it.")
+    decided_by: str | None
+    decided_at: datetime | None
+    decision_reason: str | None
+    settled_seq: int | None = Field(description="Number of the line that says what became of it.")
+
+
+class ApprovalsApi:
+    """Lists held withdrawals and decides on them."""
+
+    def __init__(self, unit_of_work: UnitOfWork) -> None:
+        self._unit_of_work = unit_of_work
+        self._database = unit_of_work.database
+
+    @operation("GET", "/v1/withdrawals", permission="ledger:approve", summary="Withdrawals that need a second person",
+               tags=_TAGS)  # fmt: skip
+    async def list_held_withdrawals(self, ctx: RequestContext, query: WithdrawalQuery) -> Page[HeldWithdrawalView]:
+        """Of all customers, the oldest first."""
+        (after,) = _BY_ID.position(ctx, query) or (None,)
+        async with self._database.read() as connection:
+            found = await store.withdrawals(connection, query.state, after=after, limit=query.limit + 1)
+        return _BY_ID.page(
+            ctx, query, found, key=lambda each: (each.withdrawal_id,), item=HeldWithdrawalView.model_validate
+        )
+
+    @operation("GET", "/v1/customers/{customer_id}/withdrawals/{withdrawal_id}", permission="ledger:read",
+               summary="A withdrawal that needs or needed a second person", tags=_TAGS,
+               problems=(WITHDRAWAL_NOT_FOUND,))  # fmt: skip
+    async def get_held_withdrawal(self, path: WithdrawalPath) -> HeldWithdrawalView:
+        """Who asked for it, who decided, and why."""
+        async with self._database.read() as connection:
+            found = await store.withdrawal(connection, path.customer_id, path.withdrawal_id)
+        return HeldWithdrawalView.model_validate(found or _refuse_unknown(path))
+
+    @operation("POST", "/v1/customers/{customer_id}/withdrawals/{withdrawal_id}/approval", permission="ledger:approve",
+               idempotent=True, summary="Approve a held withdrawal", tags=_TAGS,
+               problems=(WITHDRAWAL_NOT_FOUND, SECOND_PERSON_REQUIRED, WITHDRAWAL_DECIDED))  # fmt: skip
+    async def approve_withdrawal(
+        self, ctx: RequestContext, path: WithdrawalPath, body: Approval
+    ) -> RenderedReply[HeldWithdrawalView]:
+        """Take the held amount off the balance. Whoever asked for the withdrawal cannot approve it."""
+        return await self._decide(ctx, path, Decision(approved=True, reason=body.reason))
+
+    @operation("POST", "/v1/customers/{customer_id}/withdrawals/{withdrawal_id}/rejection", permission="ledger:approve",
+               idempotent=True, summary="Reject a held withdrawal", tags=_TAGS,
+               problems=(WITHDRAWAL_NOT_FOUND, SECOND_PERSON_REQUIRED, WITHDRAWAL_DECIDED))  # fmt: skip
+    async def reject_withdrawal(
+        self, ctx: RequestContext, path: WithdrawalPath, body: Rejection
+    ) -> RenderedReply[HeldWithdrawalView]:
+        """Set the held amount free. Whoever asked for the withdrawal cannot reject it."""
+        return await self._decide(ctx, path, Decision(approved=False, reason=body.reason))
+
+    async def _decide(
+        self, ctx: RequestContext, path: WithdrawalPath, decision: Decision
+    ) -> RenderedReply[HeldWithdrawalView]:
+        async with self._unit_of_work.begin() as transaction:
+            ledger = Ledger(
+                await lock_known(transaction.connection, [path.customer_id]), now=datetime.now(UTC), new_id=uuid7
+            )
+
+            async def effect() -> HeldWithdrawalView:
+                found = await store.withdrawal(transaction.connection, path.customer_id, path.withdrawal_id)
+                held = _to_be_decided(ctx, path, found)
+                return HeldWithdrawalView.model_validate(await _settle(ctx, transaction, ledger, held, decision))
+
+            return await ctx.once(transaction.connection, effect)
+
+
+async def _settle(
+    ctx: RequestContext, transaction: Transaction, ledger: Ledger, held: HeldWithdrawal, decision: Decision
+) -> HeldWithdrawal:
+    entry = ledger.decide(held.held, decision)
+    connection = transaction.connection
+    await save(connection, ledger)
+    settled = await store.settle(connection, entry, decision, decided_by=ctx.principal.subject)
+    change = Change(
+        "ledger.approve_withdrawal" if decision.approved else "ledger.reject_withdrawal",
+        f"withdrawal:{held.withdrawal_id}",
+        customer_id=held.customer_id,
+        before={"state": held.state},
+        after={"state": settled.state, "balance": entry.balance, "amount": held.amount, "currency": held.currency},
+        reason=decision.reason,
+    )
+    await audit.record(connection, ctx, change)
+    if decision.approved:
+        transaction.publish(movement(entry))
+    return settled
+
+
+def _to_be_decided(ctx: RequestContext, path: WithdrawalPath, found: HeldWithdrawal | None) -> HeldWithdrawal:
+    held = found or _refuse_unknown(path)
+    if held.state != "pending":
+        raise WITHDRAWAL_DECIDED(f"It was {held.state} by {held.decided_by}.", state=held.state)
+    if held.requested_by == ctx.principal.subject:
+        raise SECOND_PERSON_REQUIRED("Whoever asked for a withdrawal cannot decide on it.")
+    return held
+
+
+def _refuse_unknown(path: WithdrawalPath) -> HeldWithdrawal:
+    raise WITHDRAWAL_NOT_FOUND(f"Customer {path.customer_id} has no held withdrawal {path.withdrawal_id}.")

@@ -1,0 +1,184 @@
+"""Reading the ledger. The numbers of a customer's lines have no gaps and grow with the time of booking, so that a time
+is found among them by halving, and a filter without an index looks at a bounded span of lines for each page.
+"""
+
+from datetime import datetime
+from typing import Any, NamedTuple
+
+from services.accounts.ledger.domain import Entry, Kind, Status
+from shared.db import Connection
+
+# Lines that a page looks at when no index answers its filters.
+REACH = 5000
+
+_SETTLED = """case when status = 'pending' then (
+    select settled_seq from held_withdrawals h
+    where h.customer_id = ledger_entries.customer_id and h.withdrawal_id = entry_id) end as settled_seq"""
+_COLUMNS = ", ".join([*Entry._fields, _SETTLED])
+
+# Literals, not parameters: only so can the planner tell that the partial indexes apply.
+_RARE_KINDS = frozenset[Kind]({"reversal", "withdrawal", "adjustment"})
+_KINDS: dict[Kind, str] = {
+    "deposit": "kind = 'deposit'",
+    "purchase": "kind = 'purchase'",
+    "reversal": "kind = 'reversal'",
+    "withdrawal": "kind = 'withdrawal'",
+    "adjustment": "kind = 'adjustment'",
+}
+_STATUSES: dict[Status, str] = {
+    "booked": "status = 'booked'",
+    "refused": "status = 'refused'",
+    "failed": "status = 'failed'",
+    "pending": """status = 'pending' and seq in (
+        select pending_seq from held_withdrawals where customer_id = $1 and state = 'pending')""",
+}
+_DIRECTIONS = {"in": "amount_in > 0", "out": "amount_out > 0"}
+_OF_ORDER = """seq in (
+    select seq from ledger_entries where customer_id = $1 and cause_id = {0} and cause_kind = 'order'
+    union all
+    select seq from ledger_entries where customer_id = $1 and order_id = {0} and kind = 'reversal')"""
+
+_HALVING = """
+    with recursive search (low, high) as (
+        select 0::bigint, coalesce((select last_seq from accounts where customer_id = $1), 0)
+        union all
+        select case when line.is_before then middle.seq else low end,
+               case when line.is_before then high else middle.seq - 1 end
+        from search
+        cross join lateral (select (low + high + 1) / 2 as seq) as middle
+        cross join lateral (
+            select e.recorded_at < $2 as is_before from ledger_entries e
+            where e.customer_id = $1 and e.seq = middle.seq) as line
+        where low < high)
+    select low from search where low >= high"""
+
+
+class Filters(NamedTuple):
+    """What a history shows: all where a field is None. `since` is included, `until` is not; both of the booking."""
+
+    kind: Kind | None = None
+    status: Status | None = None
+    direction: str | None = None
+    since: datetime | None = None
+    until: datetime | None = None
+    min_amount: int | None = None
+    max_amount: int | None = None
+    text: str | None = None
+    order_id: str | None = None
+    ticket_id: str | None = None
+
+    @property
+    def is_indexed(self) -> bool:
+        """Whether an index answers them, so that there is no need to bound the work."""
+        if self.order_id or self.ticket_id:
+            return True
+        scanned = (self.direction, self.min_amount, self.max_amount, self.text)
+        is_common = self.kind in {"deposit", "purchase"} or self.status == "booked"
+        return not is_common and all(value is None for value in scanned)
+
+
+class Span(NamedTuple):
+    """Numbers of lines: above `low`, up to `high`."""
+
+    low: int
+    high: int
+
+
+async def span(connection: Connection, customer_id: str, filters: Filters) -> Span:
+    """The lines of the period: from the first one booked in it to the last."""
+    low = await last_before(connection, customer_id, filters.since) if filters.since else 0
+    if filters.until is not None:
+        return Span(low, await last_before(connection, customer_id, filters.until))
+    last = await connection.fetchval("select last_seq from accounts where customer_id = $1", customer_id)
+    return Span(low, last or 0)
+
+
+async def last_before(connection: Connection, customer_id: str, moment: datetime) -> int:
+    """The number of the last line booked before the moment, 0 when there is none."""
+    return await connection.fetchval(_HALVING, customer_id, moment) or 0
+
+
+async def lines(
+    connection: Connection, customer_id: str, filters: Filters, within: Span, *, limit: int | None, newest_first: bool
+) -> list[Any]:
+    """Lines in the span that pass the filters, in the order of their numbers or against it."""
+    values: list[Any] = [customer_id, within.low, within.high]
+    conditions = [
+        _KINDS[filters.kind] if filters.kind else "",
+        _STATUSES[filters.status] if filters.status else "",
+        _DIRECTIONS[filters.direction] if filters.direction else "",
+    ]
+    for template, value in (
+        ("amount_in + amount_out >= {0}", filters.min_amount),
+        ("amount_in + amount_out <= {0}", filters.max_amount),
+        ("strpos(lower(concat_ws(' ', description, reason, internal_note)), lower({0})) > 0", filters.text),
+        (_OF_ORDER, filters.order_id),
+        ("ticket_id = {0}", filters.ticket_id),
+    ):
+        if value is not None:
+            values.append(value)
+            conditions.append(template.format(f"${len(values)}"))
+    where = "".join(f" and {condition}" for condition in conditions if condition)
+    values.append(limit)
+    return await connection.fetch(
+        f"""select {_COLUMNS} from ledger_entries
+            where customer_id = $1 and seq > $2 and seq <= $3 {where}
+            order by seq {"desc" if newest_first else "asc"} limit ${len(values)}""",  # noqa: S608 - constants
+        *values,
+    )
+
+
+async def entry(connection: Connection, customer_id: str, seq: int) -> Any | None:
+    """One line of a customer by its number."""
+    return await connection.fetchrow(
+        f"select {_COLUMNS} from ledger_entries where customer_id = $1 and seq = $2",  # noqa: S608 - constants
+        customer_id, seq,
+    )  # fmt: skip
+
+
+async def is_known(connection: Connection, customer_id: str) -> bool:
+    """Whether there is such a customer."""
+    return bool(
+        await connection.fetchval("select exists (select 1 from customers where customer_id = $1)", customer_id)
+    )
+
+
+class Balance(NamedTuple):
+    """The account of a customer. `as_of_seq` is the number of the last entry in it, 0 when there is none."""
+
+    customer_id: str
+    currency: str | None
+    balance: int
+    held: int
+    as_of_seq: int
+
+    @property
+    def available(self) -> int:
+        """What may be spent."""
+        return self.balance - self.held
+
+
+async def balance(connection: Connection, customer_id: str) -> Balance | None:
+    """The balance of a known customer."""
+    row = await connection.fetchrow(
+        """select customer_id, currency, coalesce(balance, 0), coalesce(held, 0), coalesce(last_seq, 0)
+           from customers left join accounts using (customer_id) where customer_id = $1""",
+        customer_id,
+    )
+    return Balance(*row) if row else None
+
+
+async def balance_at(connection: Connection, customer_id: str, moment: datetime) -> Balance:
+    """The balance after all that was booked before the moment."""
+    seq = await last_before(connection, customer_id, moment)
+    row = await connection.fetchrow(
+        """select e.balance, (select currency from accounts a where a.customer_id = e.customer_id),
+                  (select coalesce(sum(amount), 0)::bigint from held_withdrawals h
+                   where h.customer_id = e.customer_id and pending_seq <= e.seq
+                     and (settled_seq is null or settled_seq > e.seq))
+           from ledger_entries e where e.customer_id = $1 and e.seq = $2""",
+        customer_id, seq,
+    )  # fmt: skip
+    if row is None:
+        return Balance(customer_id, None, 0, 0, 0)
+    return Balance(customer_id, row[1], row[0], row[2], seq)
