@@ -48,7 +48,7 @@ format: $(STAMP)  ## put the code into the agreed format
 	$(BIN)/ruff format .
 
 test: lint  ## lint, then every test against real Kafka and PostgreSQL, with coverage
-	$(BIN)/pytest --cov --cov-report=term $(ARGS)
+	$(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder --cov --cov-report=term $(ARGS)
 
 chaos: $(STAMP)  ## kill everything at random and compare with a model; ROUNDS= kills, SEED=, REPORT=folder for the report
 	$(BIN)/python -m tests.chaos --rounds $(or $(ROUNDS),100) --seed $(or $(SEED),1) $(if $(REPORT),--report $(REPORT)) $(ARGS)

@@ -70,9 +70,10 @@ def make_consumer(settings: KafkaSettings, *, group: str | None, client_id: str)
         rebalance_timeout_ms=20_000,
         max_poll_interval_ms=3_600_000,
         metadata_max_age_ms=15_000,
-        # One request at a time asks a broker for the partitions whose records were all taken. A partition that
-        # becomes one of them has to wait for the end of the request under way: by default half a second.
-        fetch_max_wait_ms=25,
+        # One request at a time asks a broker for the partitions whose records were all taken, and lasts until there
+        # are some. A partition with a backlog that was not taken in time has to wait for its end: by default half
+        # a second, longer than a batch takes.
+        fetch_max_wait_ms=100,
     )
 
 
