@@ -6,7 +6,7 @@ The row of the account stands for its customer: whoever changes or publishes any
 import hashlib
 from collections.abc import Sequence
 
-from shared.db import Connection
+from shared.db import Connection, array
 
 
 async def lock_identities(connection: Connection, identities: Sequence[str]) -> None:
@@ -18,15 +18,18 @@ async def lock_identities(connection: Connection, identities: Sequence[str]) -> 
 
 async def lock_accounts(connection: Connection, customer_ids: Sequence[str]) -> None:
     """Lock the accounts of these customers, given in order, and open those that are missing."""
+    asked = array(customer_ids)
     # `offset 0`: a look-up by key for each, never a scan of all accounts, whatever the planner knows of their number.
-    await connection.execute(
+    opened = await connection.execute(
         """insert into accounts (customer_id)
-           select id from unnest($1::text[]) with ordinality as asked (id, n)
+           select id from unnest($1::text::text[]) with ordinality as asked (id, n)
            where not exists (select 1 from accounts where customer_id = id offset 0)
            order by n
            on conflict do nothing""",
-        customer_ids,
+        asked,
     )
-    await connection.execute(
-        "select 1 from accounts where customer_id = any($1::text[]) order by customer_id for update", customer_ids
-    )
+    # A row that this transaction has written is locked already.
+    if opened != f"INSERT 0 {len(customer_ids)}":
+        await connection.execute(
+            "select 1 from accounts where customer_id = any($1::text::text[]) order by customer_id for update", asked
+        )

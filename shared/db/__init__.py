@@ -1,5 +1,6 @@
 """PostgreSQL for every service: the pool, what counts as a passing fault, migrations and shared commits."""
 
+from shared.db.arrays import array
 from shared.db.database import Connection, Database
 from shared.db.faults import is_transient
 from shared.db.group_commit import GroupCommit
@@ -12,6 +13,7 @@ __all__ = [
     "GroupCommit",
     "MigrationError",
     "MigrationSource",
+    "array",
     "insert_rows",
     "is_transient",
     "migrate",

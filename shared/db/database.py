@@ -2,6 +2,8 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import TYPE_CHECKING, Self
 
 import asyncpg
@@ -28,8 +30,26 @@ SESSION_SETTINGS = {
 }
 
 
+_EPOCH = datetime(2000, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
+
+
+# asyncpg's own way from a datetime to microseconds takes as long as ten other values. In a batch few moments occur
+# often: the time of the booking, the time of an order in each row that it leaves.
+@lru_cache(maxsize=4096)
+def _from_moment(moment: datetime) -> tuple[int]:
+    return ((moment - _EPOCH) // _MICROSECOND,)
+
+
+def _to_moment(value: tuple[int]) -> datetime:
+    return _EPOCH + timedelta(0, 0, value[0])
+
+
 async def prepare_session(connection: Connection) -> None:
-    """Make jsonb columns Python values on this connection."""
+    """Make jsonb columns Python values on this connection, and moments cheap."""
+    await connection.set_type_codec(
+        "timestamptz", schema="pg_catalog", format="tuple", encoder=_from_moment, decoder=_to_moment
+    )
     await connection.set_type_codec(
         "jsonb",
         # Binary, so that rows with such a column can be copied in: a version number, then the text.

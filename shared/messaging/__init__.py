@@ -18,6 +18,7 @@ from pathlib import Path
 from shared.messaging.batch import AnyHandler, Batch, Handler, one_by_one
 from shared.messaging.consumer import Consumer
 from shared.messaging.kafka import KafkaError, KafkaSettings
+from shared.messaging.outbox import Prepared
 from shared.messaging.publisher import EventPublisher, Publication
 from shared.messaging.records import Received
 from shared.messaging.relay import Relay
@@ -34,6 +35,7 @@ __all__ = [
     "Handler",
     "KafkaError",
     "KafkaSettings",
+    "Prepared",
     "Publication",
     "Received",
     "Relay",

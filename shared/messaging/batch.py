@@ -7,6 +7,7 @@ from typing import Any, Generic, TypeVar
 
 from shared.contracts import Event
 from shared.db import Connection
+from shared.messaging.outbox import Prepared
 from shared.messaging.records import Received
 from shared.messaging.unit_of_work import Transaction
 
@@ -51,7 +52,7 @@ class Batch(Generic[E]):
         """The open transaction's connection."""
         return self.transaction.connection
 
-    def publish(self, event: Event, *, cause: Received[E]) -> None:
+    def publish(self, event: Event | Prepared, *, cause: Received[E]) -> None:
         """Publish an event when the transaction commits, as a consequence of `cause`."""
         self.transaction.publish(event, cause=cause)
 

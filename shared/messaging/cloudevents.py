@@ -206,4 +206,4 @@ def _guess_key(payload: bytes) -> str | None:
 
 def payload_of(event: Event) -> bytes:
     """The event's data as JSON bytes."""
-    return event.model_dump_json(exclude_none=True).encode()
+    return event.__pydantic_serializer__.to_json(event, exclude_none=True)

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from uuid import UUID
 
 from shared.contracts import Event
-from shared.db import Connection
+from shared.db import Connection, array
 from shared.messaging.batch import Wait
 from shared.messaging.records import Received, Record, Undecodable, headers_from_json
 
@@ -24,9 +24,9 @@ async def parked_keys(connection: Connection, *, consumer: str, keys: Sequence[s
     """
     rows = await connection.fetch(
         """select ordering_key from parked_keys
-           where consumer = $1 and ordering_key = any($2::text[]) and not is_open
+           where consumer = $1 and ordering_key = any($2::text::text[]) and not is_open
            order by ordering_key for share""",
-        consumer, keys,
+        consumer, array(keys),
     )  # fmt: skip
     return {row[0] for row in rows}
 
@@ -97,10 +97,10 @@ async def keep_waiting(connection: Connection, *, consumer: str, waits: Iterable
 async def take_waiting(connection: Connection, *, consumer: str, causes: Sequence[str]) -> list[Record]:
     """Take out all that waits for these causes, in the order in which it came."""
     rows = await connection.fetch(
-        f"""with taken as (delete from waiting_events where consumer = $1 and cause = any($2::text[])
+        f"""with taken as (delete from waiting_events where consumer = $1 and cause = any($2::text::text[])
                            returning sequence, {_RECORD_COLUMNS})
             select {_RECORD_COLUMNS} from taken order by sequence""",  # noqa: S608 - as above
-        consumer, causes,
+        consumer, array(causes),
     )  # fmt: skip
     return [_record(*row) for row in rows]
 

@@ -2,9 +2,11 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from typing import NamedTuple, Self
+from datetime import datetime
+from typing import Any, NamedTuple, Self
 from uuid import UUID
+
+import orjson
 
 from shared.contracts import Event
 from shared.db import Connection, insert_rows
@@ -15,6 +17,18 @@ _COLUMNS = {
     "id": "uuid", "aggregatetype": "text", "aggregateid": "text", "type": "text", "payload": "bytea",
     "occurred_at": "timestamptz", "traceparent": "text",
 }  # fmt: skip
+
+
+class Prepared(NamedTuple):
+    """An event to publish whose values are valid by where they come from: nothing checks them again.
+
+    For hot paths; a test holds each of them to its contract. `data` is JSON with datetimes in UTC and without nulls,
+    `key` the customer's id.
+    """
+
+    contract: type[Event]
+    key: str
+    data: dict[str, Any]
 
 
 class OutboxRow(NamedTuple):
@@ -33,9 +47,13 @@ class OutboxRow(NamedTuple):
     headers: list[list[str]] | None = None
 
     @classmethod
-    def of(cls, event: Event, traceparent: str) -> Self:
-        """The row of an event that happens now."""
-        return cls(uuid7(), event.topic, event.key(), event.type, payload_of(event), datetime.now(UTC), traceparent)
+    def of(cls, event: Event | Prepared, *, at: datetime, traceparent: str) -> Self:
+        """The row of an event."""
+        if isinstance(event, Prepared):
+            contract, key, data = event
+            payload = orjson.dumps(data, option=orjson.OPT_UTC_Z)
+            return cls(uuid7(), contract.topic, key, contract.type, payload, at, traceparent)
+        return cls(uuid7(), event.topic, event.key(), event.type, payload_of(event), at, traceparent)
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from shared.contracts import Event
-from shared.db import Connection
+from shared.db import Connection, array
 from shared.messaging.records import Received
 
 
@@ -66,10 +66,10 @@ async def claim_events(
     sources, ids = zip(*first, strict=True)
     rows = await connection.fetch(
         """insert into inbox (consumer, source, event_id)
-           select $1, source, id from unnest($2::text[], $3::text[]) as e (source, id)
+           select $1, source, id from unnest($2::text::text[], $3::text::text[]) as e (source, id)
            order by source, id
            on conflict do nothing returning source, event_id""",
-        consumer, sources, ids,
+        consumer, array(sources), array(ids),
     )  # fmt: skip
     fresh = {(row[0], row[1]) for row in rows}
     return [event for identity, event in first.items() if identity in fresh]
@@ -80,11 +80,11 @@ async def release_events(connection: Connection, *, consumer: str, events: Seque
     if not events:
         return
     await connection.execute(
-        """delete from inbox using unnest($2::text[], $3::text[]) as e (source, id)
+        """delete from inbox using unnest($2::text::text[], $3::text::text[]) as e (source, id)
            where consumer = $1 and inbox.source = e.source and inbox.event_id = e.id""",
         consumer,
-        [event.source for event in events],
-        [event.id for event in events],
+        array([event.source for event in events]),
+        array([event.id for event in events]),
     )
 
 

@@ -5,10 +5,11 @@ State, inbox, consumer offset and outbox commit together, or not at all.
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime
 
 from shared.contracts import Event
 from shared.db import Connection, Database
-from shared.messaging.outbox import OutboxRow, insert_outbox
+from shared.messaging.outbox import OutboxRow, Prepared, insert_outbox
 from shared.messaging.records import Received
 from shared.telemetry.trace import current_trace, new_trace
 
@@ -22,12 +23,13 @@ class Transaction:
 
     def __init__(self, connection: Connection) -> None:
         self.connection = connection
+        self.began_at = datetime.now(UTC)
         self.outbox: list[OutboxRow] = []
 
-    def publish(self, event: Event, *, cause: Received[Event] | None = None) -> None:
+    def publish(self, event: Event | Prepared, *, cause: Received[Event] | None = None) -> None:
         """Publish the event when, and only when, this transaction commits. Its trace continues its cause's."""
         trace = cause.trace if cause is not None else (current_trace.get() or new_trace())
-        self.outbox.append(OutboxRow.of(event, trace.child_traceparent()))
+        self.outbox.append(OutboxRow.of(event, at=self.began_at, traceparent=trace.child_traceparent()))
 
 
 class UnitOfWork:

@@ -5,15 +5,15 @@ import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, cast
 
 import asyncpg
 import pytest
 from aiokafka.admin import AIOKafkaAdminClient, NewPartitions
 
 from shared import ids
-from shared.db import Database
-from shared.messaging import EventPublisher, outbox
+from shared.db import Connection, Database
+from shared.messaging import EventPublisher, unit_of_work
 from shared.messaging.follow import follow
 from shared.telemetry.metrics import REGISTRY
 from tests.support.messaging import SOURCE, Probe, eventually, lock_customers, points
@@ -157,8 +157,8 @@ def _set_clock_back(patch: pytest.MonkeyPatch, by: timedelta) -> None:
             return now_ns() - round(by.total_seconds() * 1e9)
 
     patch.setattr(ids, "time", Time)
-    patch.setattr(outbox, "datetime", Datetime)
-    assert outbox.OutboxRow.of(points("c1", 1), "").occurred_at < datetime.now(UTC) - by / 2
+    patch.setattr(unit_of_work, "datetime", Datetime)
+    assert unit_of_work.Transaction(cast("Connection", None)).began_at < datetime.now(UTC) - by / 2
 
 
 async def test_a_topic_that_gains_partitions_is_read_to_the_end(probe: Probe) -> None:

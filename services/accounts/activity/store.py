@@ -7,12 +7,14 @@ from typing import Any, NamedTuple
 import orjson
 
 from services.accounts.activity.domain import EARLIEST, KINDS, Activity, Cart, Kind, Position, bounds, latest
-from shared.db import Connection
+from shared.db import Connection, array
 
 _ADD = """
     insert into activities (customer_id, kind, occurred_at, reference, details)
-    select customer_id, kind, occurred_at, reference, details::jsonb
-    from unnest($1::text[], $2::text[], $3::timestamptz[], $4::text[], $5::text[])
+    select customer_id, kind, occurred_at, reference, details
+    from rows from (
+        unnest($1::text::text[], $2::text::text[], $3::text::timestamptz[], $4::text::text[]),
+        jsonb_array_elements($5::text::jsonb))
         as given (customer_id, kind, occurred_at, reference, details)
     on conflict do nothing"""
 
@@ -59,7 +61,7 @@ async def add(connection: Connection, activities: Sequence[Activity]) -> None:
         return
     customers, kinds, times, references, details = zip(*activities, strict=True)
     await connection.execute(
-        _ADD, customers, kinds, times, references, [orjson.dumps(each).decode() for each in details]
+        _ADD, array(customers), array(kinds), array(times), array(references), orjson.dumps(details).decode()
     )
 
 

@@ -1,12 +1,13 @@
 """Customers in PostgreSQL. No function commits; writers hold the customers' locks (`services.accounts.locks`)."""
 
 from collections.abc import Sequence
+from operator import attrgetter
 from typing import Any
 
 from services.accounts.customers.domain import Customer
 from services.accounts.customers.profile import Account, Profile, Totals
 from services.accounts.search.store import Named, index_names
-from shared.db import Connection, insert_rows
+from shared.db import Connection, array, insert_rows
 
 _COLUMNS = """customer_id, version, first_name, last_name, email, phone, language, time_zone, status, edited_fields,
               customers.created_at, changed_at, status_reason, erased_at, merged_into"""
@@ -16,6 +17,7 @@ _WIDTH = _COLUMNS.count(",") + 1
 _LEARNED = dict.fromkeys(
     ("customer_id", "first_name", "last_name", "email", "email_key", "phone", "phone_key", "language", "status"), "text"
 ) | {"version": "bigint", "created_at": "timestamptz", "changed_at": "timestamptz"}
+_learned_row = attrgetter(*_LEARNED)
 
 # Of each kind of entry its sum and number; the order of `Totals`.
 _TOTALS = """coalesce(deposits, 0), coalesce(deposit_count, 0), coalesce(purchases, 0), coalesce(purchase_count, 0),
@@ -26,8 +28,8 @@ _TOTALS = """coalesce(deposits, 0), coalesce(deposit_count, 0), coalesce(purchas
 async def customers(connection: Connection, customer_ids: Sequence[str]) -> dict[str, Customer]:
     """Those of the customers that are known, by id."""
     rows = await connection.fetch(
-        f"select {_COLUMNS} from customers where customer_id = any($1::text[])",  # noqa: S608 - constant columns
-        customer_ids,
+        f"select {_COLUMNS} from customers where customer_id = any($1::text::text[])",  # noqa: S608 - constant columns
+        array(customer_ids),
     )
     return {row["customer_id"]: _customer(row) for row in rows}
 
@@ -79,8 +81,7 @@ async def find(
 
 async def insert_learned(connection: Connection, learned: Sequence[Customer]) -> None:
     """Write customers that are not recorded yet; no agent has edited anything of them."""
-    rows = [[getattr(each, name) for name in _LEARNED] for each in learned]
-    await insert_rows(connection, "customers", _LEARNED, rows)
+    await insert_rows(connection, "customers", _LEARNED, [*map(_learned_row, learned)])
     await index_names(connection, _named(learned), are_new=True)
 
 

@@ -14,9 +14,8 @@ from shared.contracts import (
     TicketCancellationRequested,
     TicketsPurchased,
 )
-from shared.contracts.balances import Cause
 from shared.ids import uuid7
-from shared.messaging import Batch
+from shared.messaging import Batch, Prepared
 
 
 async def book_purchases(batch: Batch[TicketsPurchased]) -> list[TicketsPurchased]:
@@ -77,12 +76,16 @@ async def _ledger_of(batch: Batch[Any]) -> Ledger:
     return Ledger(accounts, now=datetime.now(UTC), new_id=uuid7)
 
 
-def movement(entry: Entry) -> BalanceCredited | BalanceDebited | BalanceRefused:
+def movement(entry: Entry) -> Prepared:
     """The event that tells the other services of a booked or refused entry."""
     if entry.cause_kind == "hold":
         raise ValueError("money that is only held does not move")
-    cause = Cause(kind=entry.cause_kind, id=entry.cause_id, order_id=entry.order_id, ticket_id=entry.ticket_id)
-    common: dict[str, Any] = {
+    cause = {"kind": entry.cause_kind, "id": entry.cause_id}
+    if entry.order_id is not None:
+        cause["order_id"] = entry.order_id
+    if entry.ticket_id is not None:
+        cause["ticket_id"] = entry.ticket_id
+    data: dict[str, Any] = {
         "customer_id": entry.customer_id,
         "occurred_at": entry.recorded_at,
         "amount": entry.amount_in or entry.amount_out,
@@ -90,10 +93,11 @@ def movement(entry: Entry) -> BalanceCredited | BalanceDebited | BalanceRefused:
         "cause": cause,
     }
     if entry.status == "refused":
-        return BalanceRefused(code=entry.code or "refused", reason=entry.reason or "refused", **common)
-    booked = common | {"entry_id": str(entry.entry_id), "kind": entry.kind, "balance": entry.balance}
+        data["code"], data["reason"] = entry.code, entry.reason
+        return Prepared(BalanceRefused, entry.customer_id, data)
+    data["entry_id"], data["kind"], data["balance"] = str(entry.entry_id), entry.kind, entry.balance
     contract = BalanceCredited if entry.amount_in > 0 or entry.kind in {"deposit", "reversal"} else BalanceDebited
-    return contract(**booked)
+    return Prepared(contract, entry.customer_id, data)
 
 
 def _order_cause(customer_id: str, order_id: str) -> str:

@@ -1,5 +1,6 @@
 """The rules of the ledger against a simple model that looks at one request at a time."""
 
+import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -8,8 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.accounts.ledger.domain import Account, Entry, Ledger, Refusal
+from services.accounts.ledger.events import movement
 from services.accounts.ledger.requests import Cancellation, FailedOrder, Order, Withdrawal
 from shared.ids import uuid7
+from shared.messaging.cloudevents import payload_of
+from shared.messaging.outbox import OutboxRow
 
 NOW = datetime(2026, 11, 22, 9, 30, tzinfo=UTC)
 CUSTOMERS = ["c1", "c2"]
@@ -193,3 +197,19 @@ def test_a_cancellation_awaits_its_order_until_it_has_an_outcome(order: Order, r
     assert ledger.awaits_order(request) != names_it
     ledger.reverse(request)
     assert not ledger.awaits_order(request)
+
+
+@given(requests)
+def test_what_is_published_of_a_line_is_as_its_contract_writes_it(batch: list[Request]) -> None:
+    ledger = new_ledger()
+    for request in batch:
+        apply(ledger, request)
+    for entry in ledger.entries:
+        if entry.status == "failed" or entry.cause_kind == "hold":
+            continue
+        event = movement(entry)
+        row = OutboxRow.of(event, at=NOW, traceparent="")
+        assert row.payload is not None
+        read = event.contract.model_validate_json(row.payload)
+        assert json.loads(row.payload) == json.loads(payload_of(read))
+        assert (row.key, row.topic, row.type) == (read.key(), read.topic, read.type)
