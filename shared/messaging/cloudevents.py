@@ -5,6 +5,7 @@ https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/bindings/kafka-proto
 
 from collections.abc import Collection, Mapping
 from datetime import datetime
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 import orjson
@@ -18,8 +19,8 @@ MAX_VALUE_BYTES = 1_000_000
 MAX_ATTRIBUTE_CHARACTERS = 256
 JSON = b"application/json"
 STRUCTURED = b"application/cloudevents"
-_HEADERS = {name: f"ce_{name}" for name in ("specversion", "id", "source", "type", "time", "traceparent")}
-_DATETIME: TypeAdapter[datetime] = TypeAdapter(datetime)
+_DATETIME = TypeAdapter(datetime).validator
+_NOT_VERSION_1 = ("not_a_cloudevent", "specversion: CloudEvents 1.0 is expected")
 
 
 class _Attributes(NamedTuple):
@@ -69,7 +70,11 @@ class Decoder:
     def __init__(self, handled: Collection[str] | None = None) -> None:
         self._contracts = registry()
         self._known_types = event_types()
-        self._handled = set(self._contracts if handled is None else handled)
+        self._handled = {
+            name: contract.__pydantic_validator__.validate_json
+            for name, contract in self._contracts.items()
+            if handled is None or name in handled
+        }
 
     def decode(self, record: Record) -> Decoded:
         """The event in the record, or why there is none."""
@@ -77,25 +82,15 @@ class Decoder:
             attributes = _attributes(record)
         except _NotAnEventError as fault:
             return Undecodable(record, fault.code, fault.detail)
-        contract = self._contracts.get(attributes.type)
-        if contract is None:
-            return self._unknown(record, attributes)
-        if attributes.type not in self._handled:
-            return Ignored(record)
+        event_id, source, event_type, time, traceparent, payload = attributes
+        validate = self._handled.get(event_type)
+        if validate is None:
+            return Ignored(record) if event_type in self._contracts else self._unknown(record, attributes)
         try:
-            data = contract.model_validate_json(attributes.payload)
+            data: Event = validate(payload)
         except ValidationError as error:
-            return _fault(record, attributes, "schema_violation", describe(error), _guess_key(attributes.payload))
-        return Received(
-            id=attributes.id,
-            source=attributes.source,
-            type=attributes.type,
-            time=attributes.time,
-            key=data.key(),
-            data=data,
-            trace=continue_trace(attributes.traceparent),
-            record=record,
-        )
+            return _fault(record, attributes, "schema_violation", describe(error), _guess_key(payload))
+        return Received(event_id, source, event_type, time, data.key(), data, continue_trace(traceparent), record)
 
     def _unknown(self, record: Record, attributes: _Attributes) -> Undecodable:
         name, _, version = attributes.type.rpartition(".v")
@@ -139,8 +134,27 @@ def _attributes(record: Record) -> _Attributes:
             return _structured(record, plain)
         if plain != JSON:
             raise _NotAnEventError("wrong_content_type", f"{_text(plain[:100])} is not {_text(JSON)}")
-    attributes = {name: _text(headers[header]) for name, header in _HEADERS.items() if header in headers}
-    return _from(record.value, attributes, record)
+    if headers.get("ce_specversion") != b"1.0":
+        raise _NotAnEventError(*_NOT_VERSION_1)
+    time, trace = headers.get("ce_time"), headers.get("ce_traceparent") or headers.get("traceparent")
+    return _Attributes(
+        _required("id", _optional_text(headers.get("ce_id"))),
+        _name("source", headers.get("ce_source")),
+        _name("type", headers.get("ce_type")),
+        _time(_text(time)) if time is not None else None,
+        _optional_text(trace),
+        record.value,
+    )
+
+
+# Few sources and types write all events; what is no name raises, and so is not kept.
+@lru_cache(maxsize=1024)
+def _name(attribute: str, value: bytes | None) -> str:
+    return _required(attribute, _optional_text(value))
+
+
+def _optional_text(value: bytes | None) -> str | None:
+    return None if value is None else _text(value)
 
 
 def _text(value: bytes) -> str:
@@ -161,34 +175,30 @@ def _structured(record: Record, content_type: bytes) -> _Attributes:
 
 def _from(payload: bytes, attributes: Mapping[str, Any], record: Record) -> _Attributes:
     if attributes.get("specversion") != "1.0":
-        raise _NotAnEventError("not_a_cloudevent", "specversion: CloudEvents 1.0 is expected")
-    time = attributes.get("time")
+        raise _NotAnEventError(*_NOT_VERSION_1)
+    time, trace = attributes.get("time"), attributes.get("traceparent")
     return _Attributes(
-        id=_required(attributes, "id"),
-        source=_required(attributes, "source"),
-        type=_required(attributes, "type"),
-        time=_time(time) if time is not None else None,
-        traceparent=_optional(attributes.get("traceparent")) or record.header("traceparent"),
-        payload=payload,
+        _required("id", attributes.get("id")),
+        _required("source", attributes.get("source")),
+        _required("type", attributes.get("type")),
+        _time(time) if time is not None else None,
+        trace if isinstance(trace, str) and trace else record.header("traceparent"),
+        payload,
     )
 
 
-def _required(attributes: Mapping[str, Any], name: str) -> str:
-    value = attributes.get(name)
+def _required(name: str, value: object) -> str:
     if not isinstance(value, str) or not 0 < len(value) <= MAX_ATTRIBUTE_CHARACTERS or "\x00" in value:
         raise _NotAnEventError("not_a_cloudevent", f"{name}: 1 to {MAX_ATTRIBUTE_CHARACTERS} characters are expected")
     return value
 
 
-def _optional(value: object) -> str | None:
-    return value if isinstance(value, str) else None
-
-
 def _time(value: object) -> datetime:
     try:
-        return _DATETIME.validate_python(value)
+        moment: datetime = _DATETIME.validate_python(value)
     except ValidationError as error:
         raise _NotAnEventError("not_a_cloudevent", "time: an RFC 3339 time is expected") from error
+    return moment
 
 
 def _guess_key(payload: bytes) -> str | None:

@@ -142,6 +142,10 @@ _TASKS = {
 
 def to_record(message: Any, *, topic: str) -> Record:
     """An aiokafka record as ours. `topic` is the name without the prefix."""
-    # Kafka allows headers without a value.
-    headers = tuple((name, value or b"") for name, value in message.headers)
+    headers = tuple(message.headers)
+    for _, value in headers:
+        if value is None:
+            # Kafka allows headers without a value.
+            headers = tuple((name, given or b"") for name, given in headers)
+            break
     return Record(topic, message.partition, message.offset, message.key, headers, message.value)

@@ -13,7 +13,8 @@ E_co = TypeVar("E_co", bound=Event, covariant=True)
 Headers = tuple[tuple[str, bytes], ...]
 
 
-@dataclass(frozen=True, slots=True)
+# Not frozen: one of each is made for every event, and freezing trebles what that takes. Nothing changes them.
+@dataclass(slots=True)
 class Record:
     """A Kafka record as it came: nothing decoded, nothing checked. `topic` bears no prefix."""
 
@@ -41,7 +42,7 @@ def headers_from_json(pairs: list[list[str]]) -> Headers:
     return tuple((name, base64.b64decode(value)) for name, value in pairs)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Received(Generic[E_co]):
     """An event as a handler gets it.
 
