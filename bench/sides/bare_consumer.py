@@ -71,11 +71,11 @@ class Loop:
         )
         new = {row[0] for row in inserted}
         rows = await connection.fetch(
-            """select customer_id, balance, last_seq from accounts where customer_id = any($1::text[])
+            """select customer_id, balance, last_seq, head from accounts where customer_id = any($1::text[])
                order by customer_id for update""",
             keys,
         )
-        return {row[0]: Account(row[1], row[2], row[0] in new) for row in rows}
+        return {row[0]: Account(row[1], row[2], row[0] in new, row[3]) for row in rows}
 
 
 class _Start(ConsumerRebalanceListener):  # type: ignore[misc] # aiokafka ships no types

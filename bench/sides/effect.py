@@ -1,7 +1,8 @@
 """The effect of a purchase on accounts, by hand: what a program without the framework would do in its place.
 
-It writes what the service writes (customer, account, two entries, activity, charge, three events, inbox), row for row,
-with as little Python as that takes: the JSON is parsed and trusted, nothing is validated, can be rejected or wait.
+It writes what the service writes (customer, account and its sums, two entries with their hashes, activity, charge,
+three events, inbox), row for row, with as little Python as that takes: the JSON is parsed and trusted, nothing is
+validated, can be rejected or wait.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from hashlib import sha256
 from typing import Any
 
 import orjson
@@ -20,11 +22,17 @@ Columns = dict[str, list[Any]]
 
 @dataclass
 class Account:
-    """An account while a batch is applied: balance in minor units, number of its last entry."""
+    """An account while a batch is applied: balance in minor units, number and hash of its last entry.
+
+    `moved` went in and out again for so many `orders`.
+    """
 
     balance: int = 0
     last_seq: int = 0
     is_new: bool = False
+    head: bytes = b""
+    moved: int = 0
+    orders: int = 0
 
 
 @dataclass
@@ -60,17 +68,21 @@ def apply(events: Sequence[tuple[dict[str, Any], str]], accounts: dict[str, Acco
             account.last_seq += 1
             account.balance += sign * amount
             entry_id = uuid.uuid4()
-            effect.entries.append(
-                (key, account.last_seq, entry_id, data["occurred_at"], now, kind, payment["method"],
-                 amount if sign > 0 else 0, 0 if sign > 0 else amount, currency, account.balance, order,
-                 f"Deposit by {payment['method']}" if sign > 0 else f"Purchase of {len(data['tickets'])} tickets")
+            entry = (
+                key, account.last_seq, entry_id, data["occurred_at"], now, kind, payment["method"],
+                amount if sign > 0 else 0, 0 if sign > 0 else amount, currency, account.balance, order,
+                f"Deposit by {payment['method']}" if sign > 0 else f"Purchase of {len(data['tickets'])} tickets",
             )  # fmt: skip
+            account.head = sha256(account.head + orjson.dumps(entry)).digest()
+            effect.entries.append((*entry, account.head))
             movement = {
                 "customer_id": key, "entry_id": str(entry_id), "occurred_at": at, "amount": amount,
                 "currency": currency, "balance": account.balance, "cause": cause, "kind": kind,
             }  # fmt: skip
             event_type = "recourse.balance.credited.v1" if sign > 0 else "recourse.balance.debited.v1"
             effect.outbox.append((uuid.uuid4(), "balances", key, event_type, orjson.dumps(movement), now, trace))
+        account.moved += amount
+        account.orders += 1
         effect.charges.append((key, order, amount, currency))
         details = {
             "amount": amount, "currency": currency, "description": f"Purchase of {len(data['tickets'])} tickets",
@@ -98,12 +110,12 @@ WRITE = """
     with entries_written as (
         insert into ledger_entries
             (customer_id, seq, entry_id, occurred_at, recorded_at, kind, status, method, amount_in, amount_out,
-             currency, balance, cause_kind, cause_id, order_id, description)
+             currency, balance, cause_kind, cause_id, order_id, description, hash)
         select c, seq, id, at::timestamptz, now, kind, 'booked', method, i, o, currency, balance, 'order', cause,
-               cause, text
+               cause, text, hash
         from unnest($1::text[], $2::bigint[], $3::uuid[], $4::text[], $5::timestamptz[], $6::text[], $7::text[],
-                    $8::bigint[], $9::bigint[], $10::text[], $11::bigint[], $12::text[], $13::text[])
-             as e (c, seq, id, at, now, kind, method, i, o, currency, balance, cause, text)),
+                    $8::bigint[], $9::bigint[], $10::text[], $11::bigint[], $12::text[], $13::text[], $41::bytea[])
+             as e (c, seq, id, at, now, kind, method, i, o, currency, balance, cause, text, hash)),
     charges_written as (
         insert into charges (customer_id, order_id, charged, amount, currency)
         select c, o, true, amount, currency
@@ -117,8 +129,12 @@ WRITE = """
                     $25::text[], $26::timestamptz[])
              as e (c, first, last, email, email_key, phone, phone_key, language, now)),
     accounts_written as (
-        update accounts a set currency = 'AUD', balance = e.balance, last_seq = e.seq
-        from unnest($27::text[], $28::bigint[], $29::bigint[]) as e (c, balance, seq)
+        update accounts a
+        set currency = 'AUD', balance = e.balance, last_seq = e.seq, head = e.head, last_movement_at = now(),
+            deposits = deposits + e.moved, deposit_count = deposit_count + e.orders,
+            purchases = purchases + e.moved, purchase_count = purchase_count + e.orders
+        from unnest($27::text[], $28::bigint[], $29::bigint[], $42::bytea[], $43::bigint[], $44::bigint[])
+             as e (c, balance, seq, head, moved, orders)
         where customer_id = c and customer_id = any($27::text[])),
     activities_written as (
         insert into activities (customer_id, kind, occurred_at, reference, details)
@@ -134,8 +150,9 @@ WRITE = """
 def arguments(effect: Effect, accounts: dict[str, Account]) -> list[Sequence[Any]]:
     """The parameters of `WRITE`."""
     keys = list(accounts)
+    *entries, hashes = zip(*effect.entries, strict=True)
     return [
-        *zip(*effect.entries, strict=True),
+        *entries,
         *zip(*effect.charges, strict=True),
         *(zip(*effect.customers, strict=True) if effect.customers else [[]] * 9),
         keys,
@@ -143,4 +160,8 @@ def arguments(effect: Effect, accounts: dict[str, Account]) -> list[Sequence[Any
         [accounts[key].last_seq for key in keys],
         *zip(*effect.outbox, strict=True),
         *zip(*effect.activities, strict=True),
+        hashes,
+        [accounts[key].head for key in keys],
+        [accounts[key].moved for key in keys],
+        [accounts[key].orders for key in keys],
     ]

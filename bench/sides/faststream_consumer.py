@@ -22,7 +22,7 @@ _CLAIM = """
         on conflict do nothing returning 1)
     insert into accounts (customer_id) select $3 from claimed
     on conflict (customer_id) do update set customer_id = excluded.customer_id
-    returning balance, last_seq, currency is null"""
+    returning balance, last_seq, currency is null, head"""
 
 
 class Handler:
