@@ -7,6 +7,7 @@ from pathlib import Path
 from services.accounts.activity.api import ActivityApi
 from services.accounts.activity.events import handlers as activity_handlers
 from services.accounts.activity.events import record
+from services.accounts.activity.store import recent
 from services.accounts.adjustments.api import AdjustmentsApi
 from services.accounts.approvals.api import ApprovalsApi
 from services.accounts.customers.api import CustomersApi
@@ -16,6 +17,7 @@ from services.accounts.ledger.api import LedgerApi
 from services.accounts.ledger.events import Reversals, book_purchases, enter_failures
 from services.accounts.locks import lock_accounts
 from services.accounts.merges.api import MergesApi
+from services.accounts.notes.api import NotesApi
 from services.accounts.search.api import SearchApi
 from services.accounts.search.events import learn_identifiers
 from services.accounts.settings import AccountsSettings
@@ -40,9 +42,9 @@ async def purchase_failed(batch: Batch[PurchaseFailed]) -> None:
     await learn_identifiers(batch.connection, await enter_failures(batch))
 
 
-async def no_activities(_connection: Connection, _customer_ids: Sequence[str]) -> Sequence[RecentActivity]:
-    """The last activities of a customer; nobody keeps any so far."""
-    return []
+async def last_seven(connection: Connection, customer_ids: Sequence[str]) -> Sequence[RecentActivity]:
+    """The last activities of a customer over all services, the newest first."""
+    return [RecentActivity.model_validate(each) for each in await recent(connection, customer_ids, limit=7)]
 
 
 def build(context: Context[AccountsSettings]) -> Parts:
@@ -55,7 +57,7 @@ def build(context: Context[AccountsSettings]) -> Parts:
 
     return Parts(
         operations=operations_of(
-            CustomersApi(context.unit_of_work, no_activities),
+            CustomersApi(context.unit_of_work, last_seven),
             TrailApi(context.unit_of_work),
             MergesApi(context.unit_of_work),
             SearchApi(context.database),
@@ -64,6 +66,7 @@ def build(context: Context[AccountsSettings]) -> Parts:
             ApprovalsApi(context.unit_of_work),
             AdjustmentsApi(context.unit_of_work),
             ActivityApi(context.database),
+            NotesApi(context.unit_of_work),
         ),
         handlers=[
             Handler(TicketsPurchased, purchased),
