@@ -1,6 +1,6 @@
 """HTTP operations that show what a customer did."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import TypeVar
 
@@ -18,13 +18,14 @@ from services.accounts.activity.models import (
     LoginView,
     PeriodQuery,
 )
+from services.accounts.customers.store import united_ids
 from services.accounts.paths import CUSTOMER_NOT_FOUND, CustomerPath
-from shared.db import Database
+from shared.db import Connection, Database
 from shared.web import Keyset, Page, RequestContext, operation
 
 View = TypeVar("View")
 
-_BY_POSITION = Keyset(tuple[datetime, str, str])
+_BY_POSITION = Keyset(tuple[datetime, str, str, str])
 _FEEDBACK: tuple[Kind, ...] = ("feedback_left",)
 _CHECKOUTS: tuple[Kind, ...] = ("checkout_completed",)
 _LOGINS: dict[str, tuple[Kind, ...]] = {
@@ -84,9 +85,10 @@ class ActivityApi:
     async def get_cart(self, path: CustomerPath) -> CartView:
         """The tickets in the cart now; prices in minor units."""
         async with self._database.read() as connection:
-            cart = await store.cart(connection, path.customer_id)
-            if cart is None and not await store.is_known(connection, path.customer_id):
-                raise _unknown(path.customer_id)
+            ids = await all_ids(connection, path.customer_id)
+            cart = await store.cart(connection, ids)
+            if cart is None:
+                await require_known(connection, path.customer_id, ids)
         return CartView.of(cart)
 
     async def _page(
@@ -101,13 +103,21 @@ class ActivityApi:
     ) -> Page[View]:
         after = _BY_POSITION.position(ctx, query)
         async with self._database.read() as connection:
+            ids = await all_ids(connection, path.customer_id)
             rows = await store.timeline(
-                connection, [path.customer_id], filters, after=after, limit=query.limit + 1, with_items=with_items
+                connection, ids, filters, after=after, limit=query.limit + 1, with_items=with_items
             )
-            if not rows and not await store.is_known(connection, path.customer_id):
-                raise _unknown(path.customer_id)
+            if not rows:
+                await require_known(connection, path.customer_id, ids)
         return _BY_POSITION.page(ctx, query, rows, key=lambda row: row.position, item=view)
 
 
-def _unknown(customer_id: str) -> Exception:
-    return CUSTOMER_NOT_FOUND(f"No customer has the id {customer_id}.")
+async def all_ids(connection: Connection, customer_id: str) -> list[str]:
+    """All ids of the customer that has this one, which may be one that only activities are known of."""
+    return await united_ids(connection, customer_id) or [customer_id]
+
+
+async def require_known(connection: Connection, customer_id: str, ids: Sequence[str]) -> None:
+    """Refuse a customer of whom nothing is on record under any id."""
+    if not await store.is_known(connection, ids):
+        raise CUSTOMER_NOT_FOUND(f"No customer has the id {customer_id}.")

@@ -1,6 +1,6 @@
 """What a timeline shows, in which order, and which of two carts is the later one."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, Literal, NamedTuple, get_args
 
@@ -87,36 +87,43 @@ class Activity(NamedTuple):
     @property
     def position(self) -> "Position":
         """Its place in a timeline, the newest first."""
-        return self.occurred_at, self.kind, self.reference
+        return self.occurred_at, self.kind, self.reference, self.customer_id
 
 
-# (time, kind, reference): what timelines are sorted by, descending.
-Position = tuple[datetime, str, str]
+# (time, kind, reference, customer id): what timelines are sorted by, descending.
+Position = tuple[datetime, str, str, str]
 
 
 class Bound(NamedTuple):
-    """Rows of a kind come after a position when (time, reference) is less than (`before`, `below`)."""
+    """A customer's rows of a kind come after a position when (time, reference) is less than (`before`, `below`)."""
 
+    customer_id: str
     kind: str
     before: datetime
     below: str
 
 
-def bounds(kinds: Iterable[Kind], after: Position | None, until: datetime | None) -> list[Bound]:
-    """Where each kind's rows begin that follow `after` in the timeline and are earlier than `until`."""
-    end = LATEST if until is None else until
-    return [min(_bound(kind, after), Bound(kind, end, ""), key=lambda bound: bound[1:]) for kind in kinds]
+def bounds(
+    customer_ids: Iterable[str], kinds: Collection[Kind], after: Position | None, until: datetime | None
+) -> list[Bound]:
+    """Where each customer's rows of each kind begin that follow `after` in the timeline and are before `until`."""
+    end = (LATEST if until is None else until, "")
+    return [
+        Bound(customer_id, kind, *min(_behind(customer_id, kind, after), end))
+        for customer_id in customer_ids
+        for kind in kinds
+    ]
 
 
-def _bound(kind: str, after: Position | None) -> Bound:
+def _behind(customer_id: str, kind: str, after: Position | None) -> tuple[datetime, str]:
     if after is None:
-        return Bound(kind, LATEST, "")
-    moment, after_kind, reference = after
+        return LATEST, ""
+    moment, after_kind, reference, after_customer = after
     if kind == after_kind:
-        return Bound(kind, moment, reference)
-    # At the same moment the lesser kinds are still to come.
+        # The lesser customers' rows of the same reference are still to come: no text is between the two bounds.
+        return moment, reference + "\1" if customer_id < after_customer else reference
     is_to_come = kind < after_kind and moment < LATEST
-    return Bound(kind, moment + timedelta.resolution if is_to_come else moment, "")
+    return moment + timedelta.resolution if is_to_come else moment, ""
 
 
 class Cart(NamedTuple):

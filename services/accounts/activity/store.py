@@ -21,18 +21,17 @@ _ADD = """
 # A look-up in the index for each id and kind, of no more rows than are asked for; then the newest of all.
 _TIMELINE = """
     select found.*
-    from unnest($1::text[]) as whose (customer_id)
-    cross join unnest($2::text[], $3::timestamptz[], $4::text[]) as asked (kind, before, below)
+    from unnest($1::text[], $2::text[], $3::timestamptz[], $4::text[]) as asked (customer_id, kind, before, below)
     cross join lateral (
         select a.customer_id, a.kind, a.occurred_at, a.reference,
                case when $8 then a.details else a.details - 'items' end
         from activities a
-        where a.customer_id = whose.customer_id and a.kind = asked.kind
+        where a.customer_id = asked.customer_id and a.kind = asked.kind
           and (a.occurred_at, a.reference) < (asked.before, asked.below) and a.occurred_at >= $5
           and ($6::text is null or a.details ->> 'channel' = $6)
           and ($7::int[] is null or (a.details ->> 'rating')::int = any($7))
         order by a.occurred_at desc, a.reference desc limit $9) as found
-    order by found.occurred_at desc, found.kind desc, found.reference desc limit $9"""
+    order by found.occurred_at desc, found.kind desc, found.reference desc, found.customer_id desc limit $9"""
 
 _SAVE_CARTS = """
     insert into carts (customer_id, changed_at, change_id, channel, currency, tickets)
@@ -78,11 +77,10 @@ async def timeline(
 
     `customer_ids` are all ids of the one customer.
     """
-    places = bounds(dict.fromkeys(filters.kinds), after, filters.until)
+    places = bounds(customer_ids, dict.fromkeys(filters.kinds), after, filters.until)
     rows = await connection.fetch(
         _TIMELINE,
-        customer_ids,
-        *([place[column] for place in places] for column in range(3)),
+        *zip(*places, strict=True),
         filters.since or EARLIEST,
         filters.channel,
         filters.ratings,
@@ -106,22 +104,33 @@ async def save_carts(connection: Connection, changes: Iterable[Cart]) -> None:
         await connection.execute(_SAVE_CARTS, *columns)
 
 
-async def cart(connection: Connection, customer_id: str) -> Cart | None:
-    """The cart of a customer, None when nothing was ever heard of one."""
+async def cart(connection: Connection, customer_ids: Sequence[str]) -> Cart | None:
+    """The latest cart of a customer, given by all of its ids; None when nothing was ever heard of one."""
     row = await connection.fetchrow(
         """select customer_id, changed_at, change_id, channel, currency, tickets from carts
-           where customer_id = $1""",
-        customer_id,
+           where customer_id = any($1::text[]) order by changed_at desc, change_id desc limit 1""",
+        customer_ids,
     )
     return Cart(*row) if row else None
 
 
-async def is_known(connection: Connection, customer_id: str) -> bool:
-    """Whether the customer's details or anything that the customer did are on record."""
+async def is_known(connection: Connection, customer_ids: Sequence[str]) -> bool:
+    """Whether the details of any of these customers, or anything that they did, are on record."""
     return bool(
         await connection.fetchval(
-            """select exists (select 1 from customers where customer_id = $1)
-                   or exists (select 1 from activities where customer_id = $1)""",
-            customer_id,
+            """select exists (select 1 from customers where customer_id = any($1::text[]))
+                   or exists (select 1 from activities where customer_id = any($1::text[]))""",
+            customer_ids,
         )
+    )
+
+
+async def erase(connection: Connection, customer_ids: Sequence[str]) -> None:
+    """Take what is personal out of all rows of a customer, given by all of its ids; that they happened stays."""
+    await connection.execute(
+        """update activities set details = details - '{before,after,ip_address,device,text,page}'::text[]
+           where customer_id = any($1::text[])
+             and kind in ('details_changed', 'customer_registered', 'login_succeeded', 'login_failed', 'visit_made',
+                          'feedback_left')""",
+        customer_ids,
     )

@@ -4,7 +4,9 @@ import re
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime
 
+from services.accounts.activity import store as activity
 from services.accounts.customers import domain, store
+from services.accounts.customers.activities import edited, registered
 from services.accounts.customers.events import customer_changed
 from services.accounts.customers.models import (
     Changes,
@@ -87,7 +89,9 @@ class CustomersApi:
             await _refuse_duplicate(connection, changed, was=profile.customer)
             await store.save(connection, [changed])
             transaction.publish(customer_changed(changed))
-            await audit.record(connection, ctx, _change("customers.edit", profile.customer, changed))
+            change = _change("customers.edit", profile.customer, changed)
+            await audit.record(connection, ctx, change)
+            await activity.add(connection, [edited(changed, change, ctx.principal.subject)])
             return _reply(profile._replace(customer=changed))
 
 
@@ -105,7 +109,9 @@ def _registering(
         await lock_accounts(connection, [customer.customer_id])
         await store.save(connection, [customer])
         transaction.publish(customer_changed(customer))
-        await audit.record(connection, ctx, _change("customers.register", None, customer))
+        change = _change("customers.register", None, customer)
+        await audit.record(connection, ctx, change)
+        await activity.add(connection, [registered(customer, change, ctx.principal.subject)])
         headers = {"Location": f"/v1/customers/{customer.customer_id}"}
         return _reply(Profile(customer, (Account(customer.customer_id),)), headers)
 

@@ -6,6 +6,7 @@ from typing import Any, ParamSpec, TypeVar
 from uuid import UUID
 
 from services.accounts.activity import store as activity
+from services.accounts.activity.api import all_ids, require_known
 from services.accounts.activity.domain import Activity
 from services.accounts.locks import lock_accounts
 from services.accounts.notes import store
@@ -72,12 +73,13 @@ class NotesApi:
         """Those of the whole team, the newest first."""
         (before,) = _BY_ID.position(ctx, query) or (None,)
         async with self._database.read() as connection:
+            ids = await all_ids(connection, path.customer_id)
             found = await store.notes(
-                connection, [path.customer_id], kinds=query.kind, author=query.author, before=before,
+                connection, ids, kinds=query.kind, author=query.author, before=before,
                 limit=query.limit + 1,
             )  # fmt: skip
             if not found:
-                await _require_customer(connection, path.customer_id)
+                await require_known(connection, path.customer_id, ids)
         return _BY_ID.page(ctx, query, found, key=lambda note: (note.note_id,), item=NoteView.model_validate)
 
     @operation("GET", "/v1/customers/{customer_id}/notes/{note_id}", permission="notes:read", summary="One note",
@@ -93,9 +95,9 @@ class NotesApi:
         """Every version of the note, the present one first."""
         (before,) = _BY_VERSION.position(ctx, query) or (None,)
         async with self._database.read() as connection:
-            await _existing(connection, path)
+            note = await _existing(connection, path)
             found = await store.versions(
-                connection, path.customer_id, path.note_id, before=before, limit=query.limit + 1
+                connection, note.customer_id, note.note_id, before=before, limit=query.limit + 1
             )
         return _BY_VERSION.page(
             ctx, query, found, key=lambda version: (version.version,), item=NoteVersionView.model_validate
@@ -143,7 +145,7 @@ class NotesApi:
 
 
 async def _add(connection: Connection, ctx: RequestContext, customer_id: str, body: NewNote) -> Reply[NoteView]:
-    await _require_customer(connection, customer_id)
+    await require_known(connection, customer_id, [customer_id])
     await lock_accounts(connection, [customer_id])
     author = ctx.principal.subject
     note = _valid(
@@ -175,13 +177,8 @@ def _change(action: str, note: Note, before: Mapping[str, Any], after: Mapping[s
     )
 
 
-async def _require_customer(connection: Connection, customer_id: str) -> None:
-    if not await activity.is_known(connection, customer_id):
-        raise CUSTOMER_NOT_FOUND(f"No customer has the id {customer_id}.")
-
-
 async def _existing(connection: Connection, path: NotePath) -> Note:
-    note = await store.note(connection, path.customer_id, path.note_id)
+    note = await store.note(connection, await all_ids(connection, path.customer_id), path.note_id)
     if note is None:
         raise NOTE_NOT_FOUND(f"Customer {path.customer_id} has no note {path.note_id}.")
     return note
@@ -190,8 +187,8 @@ async def _existing(connection: Connection, path: NotePath) -> Note:
 async def _own(connection: Connection, ctx: RequestContext, path: NotePath) -> Note:
     """The note, locked for its author, at the version that the author has seen."""
     # Before the lock, which would open an account for whatever id is asked for.
-    await _existing(connection, path)
-    await lock_accounts(connection, [path.customer_id])
+    note = await _existing(connection, path)
+    await lock_accounts(connection, [note.customer_id])
     note = await _existing(connection, path)
     if note.author != ctx.principal.subject:
         raise NOT_THE_AUTHOR(f"{note.author} wrote it.", author=note.author)

@@ -45,12 +45,12 @@ async def delete(connection: Connection, note: Note, now: datetime) -> None:
     )  # fmt: skip
 
 
-async def note(connection: Connection, customer_id: str, note_id: UUID) -> Note | None:
-    """A note that was not deleted."""
+async def note(connection: Connection, customer_ids: Sequence[str], note_id: UUID) -> Note | None:
+    """A note about a customer, given by all of its ids, that was not deleted."""
     row = await connection.fetchrow(
         f"""select {_COLUMNS} from notes
-            where customer_id = $1 and note_id = $2 and deleted_at is null""",  # noqa: S608 - as above
-        customer_id, note_id,
+            where customer_id = any($1::text[]) and note_id = $2 and deleted_at is null""",  # noqa: S608 - as above
+        customer_ids, note_id,
     )  # fmt: skip
     return Note(*row) if row else None
 

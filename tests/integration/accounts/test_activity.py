@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from services.accounts.activity import store
 from shared.contracts import (
     CartChanged,
     CheckoutCompleted,
@@ -276,3 +277,62 @@ async def test_a_viewer_may_read_and_nobody_without_a_token(accounts: Accounts) 
         await accounts.call("GET", f"{URL}/{path}", status=200, role=Role.VIEWER)
         async with accounts.client.get(f"{URL}/{path}") as response:
             assert response.status == 401
+
+
+@pytest.mark.requirement("A4", "A6", "A13")
+async def test_changes_of_details_are_customer_events_with_before_and_after(accounts: Accounts) -> None:
+    details = {"first_name": "Ada", "last_name": "Novák", "email": "ada@example.com", "phone": "+61 491 570 156"}
+    created = await accounts.call("POST", "/v1/customers", details, status=201, Idempotency_Key="k")
+    url = f"/v1/customers/{created['customer_id']}"
+    tag = await accounts.etag(url)
+    changes = {"email": "lovelace@example.com", "last_name": "Lovelace"}
+    await accounts.call("PATCH", url, changes, status=200, If_Match=tag)
+    page = await accounts.call("GET", f"{url}/events", status=200)
+    changed, registered = page["items"]
+    assert (registered["kind"], registered["details"]["after"]["email"]) == ("customer_registered", "ada@example.com")
+    assert (changed["kind"], changed["reference"]) == ("details_changed", "2")
+    assert changed["details"] == {
+        "actor": "agent-7",
+        "before": {"email": "ada@example.com", "last_name": "Novák"},
+        "after": changes,
+    }
+    seen = (await accounts.call("GET", f"{url}/events", status=200, role=Role.VIEWER))["items"][0]["details"]
+    assert seen["before"] == {"email": "a•••@example.com", "last_name": "Novák"}
+    async with accounts.unit_of_work.begin() as transaction:
+        await store.erase(transaction.connection, [created["customer_id"]])
+    page = await accounts.call("GET", f"{url}/events", status=200)
+    assert [item["details"] for item in page["items"]] == [{"actor": "agent-7"}] * 2
+
+
+@pytest.mark.requirement("A6", "A17")
+async def test_the_timelines_and_carts_of_merged_customers_are_one(accounts: Accounts) -> None:
+    """Also where both ids have the same thing at the same moment."""
+    await accounts.apply(purchase("c1", "o1"), purchase("c2", "o2"), purchase("c3", "o3"))
+    for customer in ("c1", "c2"):
+        await accounts.apply(
+            told(CorrespondenceRequested, customer, moment="requested_at"),
+            *(told(VisitMade, customer, n, visit_id=f"v{n}") for n in range(3)),
+        )
+    await accounts.apply(told(CartChanged, "c2", 1), told(CartChanged, "c1", 0, tickets=[]))
+    body = {"merged_id": "c2", "reason": "The same person"}
+    await accounts.call("POST", f"{URL}/merges", body, status=201, role=Role.ADMINISTRATOR, Idempotency_Key="merge")
+    whole = await pages(accounts, "activities")
+    assert len(whole) == 2 * 5 + 2
+    for limit in (1, 2, 3):
+        assert await pages(accounts, "activities", limit=limit) == whole
+    assert (await accounts.call("GET", "/v1/customers/c2/activities?limit=100", status=200))["items"] == whole
+    assert (await accounts.call("GET", f"{URL}/cart", status=200))["amount"] == 2000
+    profile = await accounts.call("GET", f"{URL}/profile", status=200)
+    shown = [item["reference"] for item in profile["recent_activities"]]
+    assert shown == [item["reference"] for item in whole[:7]]
+
+
+@pytest.mark.requirement("A6", "A18")
+async def test_a_viewer_sees_personal_parts_masked(accounts: Accounts) -> None:
+    await accounts.apply(told(LoginSucceeded, "c1"), told(FeedbackLeft, "c1", text="Write to ada@example.com"))
+    viewed = await accounts.call("GET", f"{URL}/logins", status=200, role=Role.VIEWER)
+    assert viewed["items"][0]["ip_address"] == "2•••"
+    viewed = await accounts.call("GET", f"{URL}/feedback", status=200, role=Role.VIEWER)
+    assert viewed["items"][0]["text"] == "Write to a•••@example.com"
+    viewed = await accounts.call("GET", f"{URL}/activities", status=200, role=Role.VIEWER)
+    assert "203.0.113.7" not in str(viewed)

@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 from random import Random
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.accounts.activity.domain import KINDS, LATEST, Activity, Bound, Cart, bounds, latest
@@ -13,13 +13,15 @@ NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
 # Few values, so that many are the same.
 MOMENTS = st.integers(0, 3).map(lambda n: NOON + n * timedelta.resolution)
 REFERENCES = st.sampled_from(["a", "b", "b1"])
-TIMELINES = st.sets(st.tuples(MOMENTS, st.sampled_from(KINDS[:4]), REFERENCES)).map(
-    lambda keys: [Activity("c1", kind, moment, reference, {}) for moment, kind, reference in keys]
-)
+CUSTOMERS = ["c1", "c2"]
+SOME_KINDS = KINDS[:4]
+TIMELINES = st.sets(
+    st.tuples(st.sampled_from(CUSTOMERS), MOMENTS, st.sampled_from(SOME_KINDS), REFERENCES), max_size=12
+).map(lambda keys: [Activity(customer, kind, moment, reference, {}) for customer, moment, kind, reference in keys])
 CARTS = st.lists(
     st.builds(
         Cart,
-        customer_id=st.sampled_from(["c1", "c2"]),
+        customer_id=st.sampled_from(CUSTOMERS),
         changed_at=MOMENTS,
         change_id=REFERENCES,
         channel=st.none(),
@@ -31,25 +33,27 @@ CARTS = st.lists(
 
 def _follows(activity: Activity, places: list[Bound]) -> bool:
     return any(
-        activity.kind == kind and (activity.occurred_at, activity.reference) < (before, below)
-        for kind, before, below in places
+        (activity.customer_id, activity.kind) == (customer, kind)
+        and (activity.occurred_at, activity.reference) < (before, below)
+        for customer, kind, before, below in places
     )
 
 
 @pytest.mark.requirement("A6")
+@settings(deadline=None)
 @given(TIMELINES, st.none() | MOMENTS)
 def test_what_follows_a_row_is_what_is_sorted_behind_it(rows: list[Activity], until: datetime | None) -> None:
     shown = [row for row in rows if until is None or row.occurred_at < until]
-    first = [row.position for row in rows if _follows(row, bounds(KINDS, None, until))]
+    first = [row.position for row in rows if _follows(row, bounds(CUSTOMERS, SOME_KINDS, None, until))]
     assert sorted(first) == sorted(row.position for row in shown)
     for place in (row.position for row in rows):
-        following = {row.position for row in rows if _follows(row, bounds(KINDS, place, until))}
+        following = {row.position for row in rows if _follows(row, bounds(CUSTOMERS, SOME_KINDS, place, until))}
         assert following == {row.position for row in shown if row.position < place}
 
 
 def test_a_made_up_position_at_the_end_of_time_is_a_position() -> None:
-    (place,) = bounds(["cart_changed"], (LATEST, "visit_made", "a"), None)
-    assert place == Bound("cart_changed", LATEST, "")
+    (place,) = bounds(["c1"], ["cart_changed"], (LATEST, "visit_made", "a", "c1"), None)
+    assert place == Bound("c1", "cart_changed", LATEST, "")
 
 
 @pytest.mark.requirement("A17")
