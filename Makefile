@@ -53,9 +53,10 @@ test: lint  ## lint, then every test against real Kafka and PostgreSQL, with cov
 chaos: $(STAMP)  ## kill everything at random and compare with a model; ROUNDS= kills, SEED=, REPORT=folder for the report
 	$(BIN)/python -m tests.chaos --rounds $(or $(ROUNDS),100) --seed $(or $(SEED),1) $(if $(REPORT),--report $(REPORT)) $(ARGS)
 
-bench: $(STAMP)  ## measure; ONLY=id,id for some lines, ROUNDS=3, ARGS="--scale 0.1" for less work
+bench: $(STAMP)  ## measure; ONLY=id,id for some lines, ROUNDS=3, REPORT=folder for the report, ARGS="--scale 0.1"
 	@$(PIP) install --quiet --require-hashes -r requirements/bench.txt
-	$(BIN)/python -m bench --rounds $(or $(ROUNDS),3) $(if $(ONLY),--only $(ONLY)) $(ARGS)
+	$(BIN)/python -m bench --rounds $(or $(ROUNDS),3) $(if $(ONLY),--only $(ONLY)) \
+		$(if $(REPORT),--report $(REPORT)) $(ARGS)
 
 env:  ## write .env with random secrets, for docker compose
 	@$(PYTHON) -m deploy.compose.environment

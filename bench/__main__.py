@@ -6,8 +6,6 @@ import argparse
 import asyncio
 import json
 import logging
-import os
-import platform
 import signal
 import sys
 import time
@@ -15,10 +13,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import psutil
 from rich.console import Console
 from rich.table import Table
 
+from bench import report
 from bench.environment import Bench, running_stack
 from bench.figures import Line
 from bench.registry import UnknownLineError, chosen
@@ -40,6 +38,8 @@ def main() -> int:
     with running_stack() as stack:
         results = asyncio.run(_measure(lines, Bench(stack, options.rounds, options.scale)))
     options.output.write_text(json.dumps(results, indent=2, ensure_ascii=False) + "\n")
+    if options.report is not None:
+        report.write(options.report, results, command=f"make bench ROUNDS={options.rounds}")
     _show(results)
     return 0 if all(result["holds"] for result in results) else 1
 
@@ -50,6 +50,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--rounds", type=int, default=3, help="how often each side runs (default 3)")
     parser.add_argument("--scale", type=float, default=1.0, help="factor on the amount of work (default 1)")
     parser.add_argument("--output", type=Path, default=RESULTS, help="where the results go")
+    parser.add_argument("--report", type=Path, help="a folder for the page `bench.md`")
     return parser.parse_args()
 
 
@@ -66,8 +67,7 @@ async def _measure(lines: Sequence[Line], bench: Bench) -> list[dict[str, Any]]:
 
 
 def _show(results: Sequence[dict[str, Any]]) -> None:
-    memory = psutil.virtual_memory().total / 2**30
-    table = Table(title=f"{os.cpu_count()} CPUs, {memory:.0f} GiB, {platform.machine()}, load {os.getloadavg()[0]:.1f}")
+    table = Table(title=report.machine())
     for name in ("id", "what", "figure", "target", "holds"):
         table.add_column(name, justify="right" if name == "figure" else "left")
     for result in results:
