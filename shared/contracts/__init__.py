@@ -12,6 +12,17 @@ from shared.contracts.activity import (
     LoginSucceeded,
     VisitMade,
 )
+from shared.contracts.autoplays import (
+    AutoplayCancelled,
+    AutoplayChanged,
+    AutoplayCreated,
+    AutoplayNotRun,
+    AutoplayPaused,
+    AutoplayPaymentFailed,
+    AutoplayRan,
+    AutoplayResumed,
+    AutoplaySkipped,
+)
 from shared.contracts.balances import BalanceCredited, BalanceDebited, BalanceRefused
 from shared.contracts.base import Event, event_types, registry, topics
 from shared.contracts.correspondence import CorrespondenceRequested
@@ -28,6 +39,15 @@ from shared.contracts.tickets import (
 )
 
 __all__ = [
+    "AutoplayCancelled",
+    "AutoplayChanged",
+    "AutoplayCreated",
+    "AutoplayNotRun",
+    "AutoplayPaused",
+    "AutoplayPaymentFailed",
+    "AutoplayRan",
+    "AutoplayResumed",
+    "AutoplaySkipped",
     "BalanceCredited",
     "BalanceDebited",
     "BalanceRefused",
