@@ -2,6 +2,11 @@
 
 from pathlib import Path
 
+from services.tickets.autoplay.api import AutoplaysApi
+from services.tickets.autoplay.commands import AutoplayCommandsApi
+from services.tickets.autoplay.jobs import AutoplayRunner
+from services.tickets.autoplay.outcomes import Outcomes as AutoplayOutcomes
+from services.tickets.autoplay.surroundings import Surroundings
 from services.tickets.cancellations.api import CancellationsApi
 from services.tickets.customers import store as customers
 from services.tickets.customers.events import CustomerEvents
@@ -19,7 +24,12 @@ from shared.web import operations_of
 
 def build(context: Context[TicketsSettings]) -> Parts:
     """Give every feature what it needs."""
-    overdue = OverduePayments(context.unit_of_work, timeout=context.settings.payment_timeout)
+    settings = context.settings
+    overdue = OverduePayments(context.unit_of_work, timeout=settings.payment_timeout)
+    surroundings = Surroundings(settings.default_time_zone)
+    lead = settings.autoplay_lead
+    runner = AutoplayRunner(context.unit_of_work, surroundings, lead=lead, pause=settings.autoplay_pause_seconds)
+    balances = BalanceEvents(AutoplayOutcomes(settings.retry_policy))
     return Parts(
         operations=operations_of(
             OrdersApi(context.database),
@@ -27,10 +37,12 @@ def build(context: Context[TicketsSettings]) -> Parts:
             CancellationsApi(context.database, context.unit_of_work),
             LotteriesApi(context.unit_of_work),
             DrawsApi(context.unit_of_work),
+            AutoplaysApi(context.unit_of_work, surroundings, lead=lead),
+            AutoplayCommandsApi(context.unit_of_work, surroundings, lead=lead),
         ),
-        handlers=[*PurchaseEvents().handlers(), *BalanceEvents().handlers(), *CustomerEvents().handlers()],
+        handlers=[*PurchaseEvents().handlers(), *balances.handlers(), *CustomerEvents().handlers()],
         lock=customers.lock,
-        jobs=[overdue.run],
+        jobs=[overdue.run, runner.run],
     )
 
 

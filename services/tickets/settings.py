@@ -1,20 +1,57 @@
 """What tickets reads from its environment."""
 
 from datetime import timedelta
+from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
+from services.tickets.autoplay.runs import AfterFailure, RetryPolicy
+from services.tickets.autoplay.zones import zone_named
 from shared.settings import ServiceSettings
 
 
 class TicketsSettings(ServiceSettings):
-    """The shared settings, and how long a ticket may wait for its payment."""
+    """The shared settings, how long a ticket may wait for its payment, and how AutoPlays buy."""
 
     payment_timeout_seconds: float = Field(
         default=60, ge=0.1, le=86_400, description="How long payment may be neither confirmed nor refused."
     )
+    default_time_zone: str = Field(default="UTC", description="Of customers whose own time zone nobody has told.")
+    autoplay_lead_hours: float = Field(
+        default=24, gt=0, le=168, description="How long before a draw closes AutoPlays buy its tickets."
+    )
+    autoplay_pause_seconds: float = Field(
+        default=5, ge=0.05, le=3600, description="How long the runner rests when nothing is due."
+    )
+    autoplay_retry_minutes: str = Field(
+        default="60,240,720",
+        pattern=r"^(\d{1,6}(\.\d{1,3})?(,\d{1,6}(\.\d{1,3})?)*)?$",
+        description="How long after each refused payment it is tried again.",
+    )
+    autoplay_after_failure: Literal["pause", "cancel"] = Field(
+        default="pause", description="What becomes of an AutoPlay whose payment is refused for the last time."
+    )
+
+    @field_validator("default_time_zone")
+    @classmethod
+    def _zone_exists(cls, name: str) -> str:
+        if zone_named(name) is None:
+            raise ValueError("not the name of a time zone")
+        return name
 
     @property
     def payment_timeout(self) -> timedelta:
         """The same as a duration."""
         return timedelta(seconds=self.payment_timeout_seconds)
+
+    @property
+    def autoplay_lead(self) -> timedelta:
+        """The same as a duration."""
+        return timedelta(hours=self.autoplay_lead_hours)
+
+    @property
+    def retry_policy(self) -> RetryPolicy:
+        """When refused payments of AutoPlays are tried again, and what comes after the last one."""
+        minutes = [float(each) for each in self.autoplay_retry_minutes.split(",") if each]
+        delays = tuple(timedelta(minutes=each) for each in minutes)
+        return RetryPolicy(delays, AfterFailure(self.autoplay_after_failure))

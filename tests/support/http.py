@@ -62,10 +62,18 @@ class ApiClient:
         return await self._call("PATCH", path, role, subject, json=body, headers=headers)
 
     async def post(
-        self, path: str, body: object, *, key: str | None, role: str = "administrator", subject: str = "tester"
+        self,
+        path: str,
+        body: object,
+        *,
+        key: str | None,
+        etag: str | None = None,
+        role: str = "administrator",
+        subject: str = "tester",
     ) -> Answer:
-        """POST JSON under an Idempotency-Key, if any."""
+        """POST JSON under an Idempotency-Key, from what an ETag names, if any."""
         headers = {"Idempotency-Key": key} if key is not None else {}
+        headers |= {"If-Match": etag} if etag is not None else {}
         return await self._call("POST", path, role, subject, json=body, headers=headers)
 
     async def _call(

@@ -20,5 +20,8 @@ class CustomerEvents:
             known = newest.get(event.key)
             if known is None or known.version <= event.data.version:
                 newest[event.key] = event.data
-        names = [Named(key, data.first_name, data.last_name, data.version) for key, data in newest.items()]
+        names = [
+            Named(key, data.first_name, data.last_name, data.version, data.time_zone, data.status)
+            for key, data in newest.items()
+        ]
         await store.save_names(batch.connection, names)

@@ -7,12 +7,17 @@ from shared.db import Connection
 
 
 class Named(NamedTuple):
-    """A customer's name; `version` is the one of the details that accounts published, 0 for a purchase's word."""
+    """A customer's name; `version` is the one of the details that accounts published, 0 for a purchase's word.
+
+    Only accounts knows time zone and status.
+    """
 
     customer_id: str
     first_name: str
     last_name: str
     version: int = 0
+    time_zone: str | None = None
+    status: str | None = None
 
 
 async def lock(connection: Connection, customer_ids: Sequence[str]) -> None:
@@ -48,9 +53,9 @@ async def save_names(connection: Connection, names: Sequence[Named]) -> None:
     await connection.execute(
         """update customers c
            set first_name = n.first_name, last_name = n.last_name, details_version = n.version,
-               revision = c.revision + 1
-           from unnest($1::text[], $2::text[], $3::text[], $4::bigint[])
-               as n (customer_id, first_name, last_name, version)
+               time_zone = n.time_zone, status = n.status, revision = c.revision + 1
+           from unnest($1::text[], $2::text[], $3::text[], $4::bigint[], $5::text[], $6::text[])
+               as n (customer_id, first_name, last_name, version, time_zone, status)
            where c.customer_id = n.customer_id and c.details_version <= n.version
              and (c.first_name, c.last_name, c.details_version)
                  is distinct from (n.first_name, n.last_name, n.version)""",

@@ -6,6 +6,8 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
 
+from services.tickets.autoplay.outcomes import Outcome as AutoplayOutcome
+from services.tickets.autoplay.outcomes import Outcomes as AutoplayOutcomes
 from services.tickets.cancellations.domain import Cancellation, CancellationState
 from services.tickets.cancellations.events import ticket_cancelled
 from services.tickets.cancellations.store import cancellations_by_id, settle_cancellations
@@ -34,7 +36,10 @@ class Result:
 
 
 class BalanceEvents:
-    """Handlers of the topic `balances`."""
+    """Handlers of the topic `balances`. What becomes of the orders of AutoPlays, `autoplays` wants to know as well."""
+
+    def __init__(self, autoplays: AutoplayOutcomes) -> None:
+        self._autoplays = autoplays
 
     def handlers(self) -> list[AnyHandler]:
         """The status table bears any order, so a dead letter holds nothing up."""
@@ -47,7 +52,9 @@ class BalanceEvents:
     async def debited(self, batch: Batch[BalanceDebited]) -> None:
         """The purchase of an order is booked: its tickets are paid."""
         purchases = [event for event in batch.events if event.data.kind == "purchase"]
-        await _settle_payments(batch, _results(purchases, "order", TicketEvent.PAYMENT_CONFIRMED))
+        results = _results(purchases, "order", TicketEvent.PAYMENT_CONFIRMED)
+        await _settle_payments(batch, results)
+        await self._autoplays.settle(batch, [_autoplay_outcome(result) for result in results])
 
     async def credited(self, batch: Batch[BalanceCredited]) -> None:
         """The price of a ticket is credited back: it is cancelled."""
@@ -56,8 +63,23 @@ class BalanceEvents:
 
     async def refused(self, batch: Batch[BalanceRefused]) -> None:
         """Accounts did not book an order or a reversal: the tickets need an agent."""
-        await _settle_payments(batch, _results(batch.events, "order", TicketEvent.PAYMENT_REFUSED))
+        results = _results(batch.events, "order", TicketEvent.PAYMENT_REFUSED)
+        await _settle_payments(batch, results)
+        await self._autoplays.settle(batch, [_autoplay_outcome(result) for result in results])
         await _settle_reversals(batch, _results(batch.events, "cancellation", TicketEvent.REVERSAL_REFUSED))
+
+
+def _autoplay_outcome(result: Result) -> AutoplayOutcome:
+    fact = result.fact
+    return AutoplayOutcome(
+        cause=result.event,
+        customer_id=result.event.key,
+        order_id=result.data.cause.id,
+        paid=fact.event is TicketEvent.PAYMENT_CONFIRMED,
+        at=fact.at,
+        code=fact.code,
+        reason=fact.reason,
+    )
 
 
 def _results(events: Sequence[Received[Any]], cause_kind: str, happened: TicketEvent) -> list[Result]:

@@ -9,11 +9,9 @@ from services.tickets.lifecycle.domain import Change, Changes, Fact, TicketEvent
 from services.tickets.lifecycle.events import announcements
 from services.tickets.lifecycle.store import save_changes, tickets_by_id
 from services.tickets.settlement.store import overdue_tickets
-from shared.db import Connection, is_transient
+from services.tickets.sweeping import sweep_until
+from shared.db import Connection
 from shared.messaging import UnitOfWork
-from shared.telemetry.logging import get_logger
-
-log = get_logger(__name__)
 
 CODE = "payment_overdue"
 ACTOR = "recourse/tickets"
@@ -35,15 +33,7 @@ class OverduePayments:
 
     async def run(self, stop: asyncio.Event) -> None:
         """Sweep until `stop` is set; faults that pass are waited out."""
-        while not stop.is_set():
-            try:
-                while await self.sweep() and not stop.is_set():
-                    pass
-            except Exception as error:
-                if not is_transient(error):
-                    raise
-                log.warning("overdue payments will be looked for again", error=repr(error)[:200])
-            await _rest(stop, self._pause)
+        await sweep_until(stop, self.sweep, pause=self._pause, looking_for="overdue payments")
 
     async def sweep(self) -> int:
         """Send one batch of overdue tickets to limbo; returns how many.
@@ -79,11 +69,3 @@ class OverduePayments:
             code=CODE,
             reason=f"The payment was neither confirmed nor refused within {self._timeout.total_seconds():g} s",
         )
-
-
-async def _rest(stop: asyncio.Event, seconds: float) -> None:
-    try:
-        async with asyncio.timeout(seconds):
-            await stop.wait()
-    except TimeoutError:
-        return

@@ -1,0 +1,87 @@
+"""Buying draws for AutoPlays, in the transaction that claims the run: what is claimed is bought, and nothing else."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+from services.tickets.autoplay import store
+from services.tickets.autoplay.domain import Autoplay, Changes, Entry, Event, Fact, Terms
+from services.tickets.autoplay.events import ACTOR, announcements, purchase
+from services.tickets.autoplay.run_store import Attempt, claim_runs, insert_attempts
+from services.tickets.autoplay.runs import Circumstances, NotRun, Run, RunState, obstacle, plays
+from services.tickets.autoplay.schedule import Draw
+from services.tickets.autoplay.surroundings import CustomerFacts, customers
+from services.tickets.draws.domain import Offer
+from shared.messaging import Transaction
+from shared.telemetry.metrics import counter
+
+_runs = counter(
+    "recourse_autoplay_runs_total", "Draws that AutoPlays bought or did not, by what came of it", ("result",)
+)
+
+
+class Purchases:
+    """What is bought in one transaction for AutoPlays whose customers are locked; `save` writes and publishes it."""
+
+    def __init__(self, transaction: Transaction, autoplays: Sequence[Autoplay]) -> None:
+        self.changes = Changes(autoplays)
+        self._transaction = transaction
+        self._attempts: list[Attempt] = []
+
+    async def meet(self, draw: Draw, around: Mapping[str, Circumstances]) -> int:
+        """Buy the draw for those AutoPlays, given by their circumstances, that play it; returns how many runs began."""
+        wanted: list[Run] = []
+        for autoplay_id, circumstances in around.items():
+            autoplay = self.changes.autoplay(autoplay_id)
+            if plays(autoplay, draw, circumstances):
+                wanted.append(_new_run(autoplay, draw, circumstances))
+        claimed = await claim_runs(self._transaction.connection, wanted)
+        named = await customers(self._transaction.connection, [run.customer_id for run in claimed])
+        for run in claimed:
+            offer = around[run.autoplay_id].offer
+            if run.state is RunState.PENDING and offer is not None:
+                self.buy(run, offer, named[run.customer_id])
+            else:
+                self.leave_out(run)
+        return len(claimed)
+
+    def buy(self, run: Run, offer: Offer, customer: CustomerFacts) -> None:
+        """Publish the purchase of a run that has got its order id."""
+        autoplay = self.changes.autoplay(run.autoplay_id)
+        self._attempts.append(
+            Attempt(run.customer_id, run.order_id or "", run.autoplay_id, run.draw.number, run.attempts, run.at)
+        )
+        self._enter(run, Fact(Event.RAN, run.at, ACTOR, draw_number=run.draw.number, order_id=run.order_id))
+        self._transaction.publish(purchase(autoplay, run, offer, customer))
+        _runs.labels("bought").inc()
+
+    def leave_out(self, run: Run) -> None:
+        """Tell why a run is not bought, or not bought again."""
+        self._enter(
+            run, Fact(Event.NOT_RUN, run.at, ACTOR, code=run.code, reason=run.reason, draw_number=run.draw.number)
+        )
+        _runs.labels(run.code).inc()
+
+    async def save(self) -> None:
+        """Write attempts, states and timelines."""
+        await insert_attempts(self._transaction.connection, self._attempts)
+        await store.save(self._transaction.connection, self.changes.made)
+
+    def _enter(self, run: Run, fact: Fact) -> None:
+        terms = anchored(self.changes.autoplay(run.autoplay_id).terms, run.draw)
+        entry = self.changes.apply(run.autoplay_id, replace(fact, terms=terms))
+        if isinstance(entry, Entry):
+            for event in announcements(entry, run):
+                self._transaction.publish(event)
+
+
+def anchored(terms: Terms, draw: Draw) -> Terms:
+    """The terms, counting from this draw when nothing says from which."""
+    return replace(terms, schedule=terms.schedule.anchored(draw))
+
+
+def _new_run(autoplay: Autoplay, draw: Draw, around: Circumstances) -> Run:
+    against = obstacle(autoplay, draw, around)
+    run = Run(autoplay.autoplay_id, autoplay.customer_id, draw, RunState.MISSED, around.now)
+    if isinstance(against, NotRun) or around.offer is None:
+        return replace(run, code=against.code, reason=against.reason) if against else run
+    return run.bought(around.now, around.offer.price * autoplay.terms.games, around.offer.currency)

@@ -1,0 +1,91 @@
+"""What every change of an AutoPlay asks first, and how it is written into the audit trail."""
+
+from typing import Any
+
+from services.tickets.autoplay import store
+from services.tickets.autoplay.domain import Autoplay, Refused, Terms
+from services.tickets.autoplay.runs import MOST
+from services.tickets.autoplay.surroundings import customers
+from services.tickets.autoplay.zones import zone_named
+from services.tickets.draws.store import lottery_named, offer
+from shared import audit
+from shared.db import Connection
+from shared.web import VALIDATION_FAILED, Problem, ProblemType
+
+AUTOPLAY_NOT_FOUND = ProblemType(404, "autoplay_not_found", "No such AutoPlay")
+CUSTOMER_NOT_FOUND = ProblemType(404, "customer_not_found", "No such customer")
+CUSTOMER_NOT_ACTIVE = ProblemType(409, "customer_not_active", "The customer is suspended or closed")
+REFUSALS = {
+    Refused.NOT_PAUSED: ProblemType(409, Refused.NOT_PAUSED, "The AutoPlay is running"),
+    Refused.PAUSED: ProblemType(409, Refused.PAUSED, "The AutoPlay is not running"),
+    Refused.CANCELLED: ProblemType(409, Refused.CANCELLED, "The AutoPlay is cancelled"),
+}
+
+
+async def existing(connection: Connection, autoplay_id: str) -> Autoplay:
+    """The AutoPlay of that id. Raises Problem: 404."""
+    found = await store.by_id(connection, autoplay_id)
+    if found is None:
+        raise AUTOPLAY_NOT_FOUND(f"No AutoPlay has the id {autoplay_id}.")
+    return found
+
+
+async def check_customer(connection: Connection, customer_id: str) -> None:
+    """Refuse customers that nobody has named yet (404), and those who may not play (409)."""
+    customer = (await customers(connection, [customer_id])).get(customer_id)
+    if customer is None or not customer.first_name or not customer.last_name:
+        raise CUSTOMER_NOT_FOUND(f"No customer has the id {customer_id}.")
+    if not customer.active:
+        raise CUSTOMER_NOT_ACTIVE(f"The customer {customer_id} is {customer.status}.")
+
+
+async def check_terms(connection: Connection, terms: Terms) -> None:
+    """Refuse what cannot be bought. Raises Problem: 422, naming the field."""
+    if await lottery_named(connection, terms.lottery) is None:
+        raise _wrong("lottery", "No lottery has this name.")
+    sold = await offer(connection, terms.lottery, terms.offer_id)
+    if sold is None or not sold.active:
+        raise _wrong("offer_id", "The lottery does not sell such an offer.")
+    if sold.price * terms.games > MOST:
+        raise _wrong("games", "So many cost more than an order may.")
+    if terms.time_zone is not None and zone_named(terms.time_zone) is None:
+        raise _wrong("time_zone", "There is no time zone of this name.")
+
+
+def _wrong(field: str, message: str) -> Problem:
+    return VALIDATION_FAILED(errors=[{"field": f"body.{field}", "message": message}])
+
+
+def audited(
+    action: str, before: Autoplay | None, after: Autoplay, *, reason: str | None = None, **details: Any
+) -> audit.Change:
+    """What a person did to an AutoPlay, for the audit trail."""
+    return audit.Change(
+        action,
+        f"autoplay:{after.autoplay_id}",
+        customer_id=after.customer_id,
+        before=_shown(before) if before else {},
+        after=_shown(after) | details,
+        reason=reason,
+    )
+
+
+def _shown(autoplay: Autoplay) -> dict[str, Any]:
+    terms = autoplay.terms
+    schedule = terms.schedule
+    return {
+        "status": autoplay.state.value,
+        "resumes_at": autoplay.resume_at,
+        "lottery": terms.lottery,
+        "offer_id": terms.offer_id,
+        "games": terms.games,
+        "schedule": {
+            "cadence": schedule.cadence.value,
+            "weekdays": [day.value for day in schedule.weekdays],
+            "every": schedule.every,
+            "day_of_month": schedule.day_of_month,
+        },
+        "payment_method": terms.payment_method,
+        "spending_limit": terms.spending_limit,
+        "time_zone": terms.time_zone,
+    }

@@ -1,0 +1,197 @@
+"""The runner: buys the draws of all AutoPlays when they are due, once each, and what was refused again."""
+
+import asyncio
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from services.tickets.autoplay import run_store, store
+from services.tickets.autoplay.buying import Purchases
+from services.tickets.autoplay.domain import Autoplay, Changes, Entry, Event, Fact
+from services.tickets.autoplay.events import ACTOR, announcements
+from services.tickets.autoplay.run_store import RunKey
+from services.tickets.autoplay.runs import Circumstances, NotRun, Run, RunEvent, RunState, obstacle
+from services.tickets.autoplay.store import Key
+from services.tickets.autoplay.surroundings import Surroundings, customers, due_draws, states_of_orders
+from services.tickets.customers.store import lock, lock_free
+from services.tickets.draws.store import database_time
+from services.tickets.sweeping import sweep_until
+from shared.db import Connection
+from shared.messaging import UnitOfWork
+
+# Tickets in these states cost nothing and never will: their draw may be bought again.
+_NOT_BOUGHT = frozenset({"limbo_payment_refused", "cancelled"})
+
+
+class AutoplayRunner:
+    """Looks for what is due again and again. The database's clock counts, and replicas may all run it.
+
+    A draw is due `lead` before it closes. Each step is one transaction that claims what it works on, under the locks
+    of the customers; what a killed process had not committed did not happen, and is found again.
+    """
+
+    def __init__(
+        self,
+        unit_of_work: UnitOfWork,
+        surroundings: Surroundings,
+        *,
+        lead: timedelta,
+        pause: float,
+        batch_size: int = 200,
+    ) -> None:
+        self._unit_of_work = unit_of_work
+        self._surroundings = surroundings
+        self._lead = lead
+        self._pause = pause
+        self._batch_size = batch_size
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Sweep until `stop` is set."""
+        await sweep_until(stop, self.sweep, pause=self._pause, looking_for="due AutoPlays")
+
+    async def sweep(self) -> bool:
+        """One step of each kind; whether any found something to do."""
+        found = [await step() for step in (self.end_pauses, self.recheck, self.walk, self.retry)]
+        return any(found)
+
+    async def end_pauses(self) -> int:
+        """Resume AutoPlays whose pause has ended; returns how many."""
+        async with self._unit_of_work.begin() as transaction:
+            connection = transaction.connection
+            now, keys = await store.elapsed_pauses(connection, limit=self._batch_size)
+            changes = Changes(await store.by_keys(connection, await _locked(connection, keys)))
+            for autoplay in changes.all():
+                if autoplay.resume_at is None or autoplay.resume_at > now:
+                    continue
+                entry = changes.apply(autoplay.autoplay_id, Fact(Event.PAUSE_ELAPSED, now, ACTOR))
+                if isinstance(entry, Entry):
+                    for event in announcements(entry):
+                        transaction.publish(event)
+            await store.save(connection, changes.made)
+        return len(changes.made)
+
+    async def recheck(self) -> int:
+        """Take AutoPlays that began to run or changed to the draws that are due already; returns how many."""
+        async with self._unit_of_work.begin() as transaction:
+            connection = transaction.connection
+            keys = await _locked(connection, await store.to_recheck(connection, limit=self._batch_size))
+            autoplays = await store.by_keys(connection, keys)
+            purchases = Purchases(transaction, autoplays)
+            now = await database_time(connection)
+            for autoplay in autoplays:
+                for draw in await due_draws(connection, autoplay, lead=self._lead):
+                    around = await self._surroundings.of(connection, [autoplay], now=now, since=draw.draw_at)
+                    await purchases.meet(draw, around)
+            await purchases.save()
+            await store.rechecked(connection, keys)
+        return len(keys)
+
+    async def walk(self) -> bool:
+        """Take a due draw to the next AutoPlays of its lottery; whether there was one."""
+        async with self._unit_of_work.begin() as transaction:
+            connection = transaction.connection
+            walk = await run_store.claim_walk(connection, lead=self._lead)
+            if walk is None:
+                return False
+            keys = await run_store.next_on_walk(connection, walk, limit=self._batch_size)
+            await lock(connection, sorted({customer_id for customer_id, _ in keys}))
+            # Read under the lock: some may have been paused or changed since.
+            autoplays = await store.by_keys(connection, keys)
+            purchases = Purchases(transaction, autoplays)
+            now = await database_time(connection)
+            around = await self._surroundings.of(connection, autoplays, now=now, since=walk.draw.draw_at)
+            await purchases.meet(walk.draw, around)
+            await purchases.save()
+            await run_store.advance_walk(connection, walk, after=keys[-1] if len(keys) == self._batch_size else None)
+        return True
+
+    async def retry(self) -> int:
+        """Buy again what was refused and is due; returns how many runs changed."""
+        async with self._unit_of_work.begin() as transaction:
+            connection = transaction.connection
+            due = await run_store.due_retries(connection, limit=self._batch_size)
+            keys = set(await _locked(connection, [key[:2] for key in due]))
+            runs = await _still_due(connection, [key for key in due if key[:2] in keys])
+            purchases = Purchases(transaction, await store.by_keys(connection, sorted(keys)))
+            changed = await self._try_again(connection, purchases, runs)
+            await run_store.save_runs(connection, changed)
+            await _note_settled(connection, purchases.changes, changed)
+            await purchases.save()
+        return len(changed)
+
+    async def _try_again(self, connection: Connection, purchases: Purchases, runs: Sequence[Run]) -> list[Run]:
+        named = await customers(connection, [run.customer_id for run in runs])
+        states = await states_of_orders(connection, [(run.customer_id, run.order_id or "") for run in runs])
+        around = await self._around(connection, purchases.changes.all())
+        changed = []
+        for run in runs:
+            circumstances = around[run.autoplay_id]
+            bought = not states.get(run.order_id or "", {"unknown"}) <= _NOT_BOUGHT
+            after = _next_step(purchases.changes.autoplay(run.autoplay_id), run, circumstances, bought=bought)
+            if after is None:
+                continue
+            if after.state is RunState.PENDING and circumstances.offer is not None:
+                purchases.buy(after, circumstances.offer, named[run.customer_id])
+            else:
+                purchases.leave_out(after)
+            changed.append(after)
+        return changed
+
+    async def _around(self, connection: Connection, autoplays: Sequence[Autoplay]) -> dict[str, Circumstances]:
+        now = await database_time(connection)
+        of_lottery: dict[str, list[Autoplay]] = defaultdict(list)
+        for autoplay in autoplays:
+            of_lottery[autoplay.terms.lottery].append(autoplay)
+        around: dict[str, Circumstances] = {}
+        for group in of_lottery.values():
+            around |= await self._surroundings.of(connection, group, now=now, since=now)
+        return around
+
+
+def _next_step(autoplay: Autoplay, run: Run, around: Circumstances, *, bought: bool) -> Run | None:
+    """The run bought again, or given up; None when it has to wait."""
+    draw = next((draw for draw in around.draws if draw.number == run.draw.number), None)
+    if draw is None and run.draw.closes_at > around.now:
+        return _given_up(run, RunEvent.GIVEN_UP, NotRun("draw_cancelled", "The draw is cancelled"), around.now)
+    against = obstacle(autoplay, draw or run.draw, around)
+    if against is not None:
+        event = RunEvent.DRAW_CLOSED if against.code == "draw_closed" else RunEvent.GIVEN_UP
+        return _given_up(run, event, against, around.now)
+    if not autoplay.runs or bought or draw is None or around.offer is None:
+        return None
+    if run.after(RunEvent.BOUGHT_AGAIN) is None:
+        return None
+    cost = around.offer.price * autoplay.terms.games
+    return replace(run, draw=draw).bought(around.now, cost, around.offer.currency)
+
+
+def _given_up(run: Run, event: RunEvent, why: NotRun, now: datetime) -> Run | None:
+    after = run.after(event, code=why.code, reason=why.reason)
+    return None if after is None else replace(after, at=now)
+
+
+async def _locked(connection: Connection, keys: Sequence[Key]) -> list[Key]:
+    """Those of the AutoPlays whose customers nobody else holds, their customers locked."""
+    free = await lock_free(connection, sorted({customer_id for customer_id, _ in keys}))
+    return [key for key in keys if key[0] in free]
+
+
+async def _still_due(connection: Connection, keys: Sequence[RunKey]) -> list[Run]:
+    runs = await run_store.runs_by_key(connection, keys)
+    now = await database_time(connection)
+    return [run for run in runs.values() if run.next_attempt_at is not None and run.next_attempt_at <= now]
+
+
+async def _note_settled(connection: Connection, changes: Changes, changed: Sequence[Run]) -> None:
+    """Let AutoPlays be active again that have nothing left to try again."""
+    given_up: dict[str, list[Run]] = defaultdict(list)
+    for run in changed:
+        if run.state is not RunState.PENDING:
+            given_up[run.autoplay_id].append(run)
+    waiting = await run_store.retrying_of(
+        connection, [(runs[0].customer_id, autoplay_id) for autoplay_id, runs in given_up.items()]
+    )
+    for autoplay_id, runs in given_up.items():
+        if autoplay_id not in waiting:
+            changes.apply(autoplay_id, Fact(Event.PAYMENTS_SETTLED, runs[-1].at, ACTOR))

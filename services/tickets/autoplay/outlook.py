@@ -1,0 +1,87 @@
+"""What an AutoPlay will do next, as far as can be told now."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from zlib import crc32
+from zoneinfo import ZoneInfo
+
+from services.tickets.autoplay.domain import Autoplay, State
+from services.tickets.autoplay.run_store import runs_by_key
+from services.tickets.autoplay.runs import Circumstances
+from services.tickets.autoplay.schedule import Draw, next_draw
+from services.tickets.autoplay.surroundings import Surroundings
+from services.tickets.draws.store import database_time
+from shared.db import Connection
+
+
+@dataclass(frozen=True, slots=True)
+class NextRun:
+    """The draw that is bought next, when it is or was due, and its cost in minor units while the offer is sold."""
+
+    draw: Draw
+    runs_at: datetime
+    cost: int | None
+    currency: str | None
+    exceeds_spending_limit: bool
+
+    @property
+    def draw_number(self) -> int:
+        return self.draw.number
+
+    @property
+    def draw_at(self) -> datetime:
+        return self.draw.draw_at
+
+    @property
+    def draw_closes_at(self) -> datetime:
+        return self.draw.closes_at
+
+
+@dataclass(frozen=True, slots=True)
+class Outlook:
+    """What is spent in this calendar month of the zone, and the next run, None when there is none to be seen."""
+
+    zone: ZoneInfo
+    spent: int
+    next_run: NextRun | None
+
+    def entity_version(self, autoplay: Autoplay) -> int:
+        """A number that is another one whenever the detail shows something else."""
+        shown = repr((self.zone.key, self.spent, self.next_run)).encode()
+        return autoplay.version << 32 | crc32(shown)
+
+
+async def outlook_of(
+    connection: Connection, autoplay: Autoplay, surroundings: Surroundings, *, lead: timedelta
+) -> Outlook:
+    """Look ahead. What will have been spent when the run is due is guessed from what is spent now."""
+    now = await database_time(connection)
+    around = (await surroundings.of(connection, [autoplay], now=now, since=now))[autoplay.autoplay_id]
+    draws = [(autoplay.customer_id, autoplay.autoplay_id, draw.number) for draw in around.draws]
+    taken = {number: run for (_, _, number), run in (await runs_by_key(connection, draws)).items()} if draws else {}
+    begins = _begins(autoplay, now)
+    if begins is None:
+        return Outlook(around.zone, around.spent, None)
+    draw = next_draw(autoplay.terms.schedule, around.draws, around.zone, after=begins, taken=taken)
+    return Outlook(around.zone, around.spent, _next_run(autoplay, draw, around, begins, lead) if draw else None)
+
+
+def _begins(autoplay: Autoplay, now: datetime) -> datetime | None:
+    if autoplay.runs:
+        return now
+    return autoplay.resume_at if autoplay.state is State.PAUSED else None
+
+
+def _next_run(autoplay: Autoplay, draw: Draw, around: Circumstances, begins: datetime, lead: timedelta) -> NextRun:
+    offer, terms = around.offer, autoplay.terms
+    sold = offer is not None and offer.active
+    cost = offer.price * terms.games if offer is not None and sold else None
+    limit = terms.spending_limit
+    return NextRun(
+        draw=draw,
+        # Never the present moment: it would be another one each time somebody looks.
+        runs_at=draw.due_at(lead) if autoplay.runs else max(begins, draw.due_at(lead)),
+        cost=cost,
+        currency=offer.currency if offer is not None and sold else None,
+        exceeds_spending_limit=cost is not None and limit is not None and around.spent + cost > limit,
+    )

@@ -1,0 +1,255 @@
+"""The runs of AutoPlays, their attempts, and how far the runner has come with each draw."""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Any, NamedTuple
+
+import asyncpg
+
+from services.tickets.autoplay.runs import Run, RunState
+from services.tickets.autoplay.schedule import Draw
+from services.tickets.autoplay.store import Key
+from shared.db import Connection
+
+# A draw that nobody looked at for so long is history.
+HORIZON = timedelta(days=7)
+
+_COLUMNS = """customer_id, autoplay_id, draw_number, lottery, draw_at, closes_at, state, at, attempts, order_id, cost,
+    currency, next_attempt_at, code, reason"""
+_ARRAYS = """$1::text[], $2::text[], $3::bigint[], $4::text[], $5::timestamptz[], $6::timestamptz[], $7::text[],
+    $8::timestamptz[], $9::int[], $10::text[], $11::bigint[], $12::text[], $13::timestamptz[], $14::text[],
+    $15::text[]"""
+
+# (customer id, AutoPlay id, draw number)
+RunKey = tuple[str, str, int]
+
+
+class Attempt(NamedTuple):
+    """One order of a run; `outcome` is `paid`, `refused` or not known yet."""
+
+    customer_id: str
+    order_id: str
+    autoplay_id: str
+    draw_number: int
+    attempt: int
+    ordered_at: datetime
+    outcome: str | None = None
+
+
+class Walk(NamedTuple):
+    """A draw that the runner is taking to the AutoPlays of its lottery, and the last one that it came to."""
+
+    draw: Draw
+    after: Key
+
+
+async def claim_runs(connection: Connection, runs: Sequence[Run]) -> list[Run]:
+    """Insert runs and return those that were not there: nobody else has bought or skipped these draws."""
+    if not runs:
+        return []
+    rows = await connection.fetch(
+        f"""insert into autoplay_runs ({_COLUMNS}) select * from unnest({_ARRAYS})
+            on conflict do nothing returning autoplay_id, draw_number""",  # noqa: S608 - constants
+        *zip(*(_row(run) for run in runs), strict=True),
+    )
+    claimed = {(row[0], row[1]) for row in rows}
+    return [run for run in runs if (run.autoplay_id, run.draw.number) in claimed]
+
+
+async def save_runs(connection: Connection, runs: Sequence[Run]) -> None:
+    """Write runs that exist, as they are now; their customers are locked."""
+    if not runs:
+        return
+    await connection.execute(
+        f"""update autoplay_runs r
+            set state = s.state, at = s.at, attempts = s.attempts, order_id = s.order_id, cost = s.cost,
+                currency = s.currency, next_attempt_at = s.next_attempt_at, code = s.code, reason = s.reason
+            from unnest({_ARRAYS}) as s ({_COLUMNS})
+            where r.customer_id = s.customer_id and r.autoplay_id = s.autoplay_id
+              and r.draw_number = s.draw_number""",  # noqa: S608 - constants
+        *zip(*(_row(run) for run in runs), strict=True),
+    )
+
+
+async def runs_by_key(connection: Connection, keys: Sequence[RunKey]) -> dict[RunKey, Run]:
+    """The runs that exist among these."""
+    columns: tuple[Sequence[Any], ...] = tuple(zip(*keys, strict=True)) or ((), (), ())
+    rows = await connection.fetch(
+        f"""select {_COLUMNS} from autoplay_runs
+            join unnest($1::text[], $2::text[], $3::bigint[]) as asked (customer_id, autoplay_id, draw_number)
+                using (customer_id, autoplay_id, draw_number)""",  # noqa: S608 - constants
+        *columns,
+    )
+    return {(row[0], row[1], row[2]): _run(row) for row in rows}
+
+
+async def runs_of(
+    connection: Connection, customer_id: str, autoplay_id: str, *, before: int | None, limit: int
+) -> list[Run]:
+    """Runs of an AutoPlay for draws below the number `before`, the latest draw first."""
+    rows = await connection.fetch(
+        f"""select {_COLUMNS} from autoplay_runs
+            where customer_id = $1 and autoplay_id = $2 and draw_number < coalesce($3::bigint, 9223372036854775807)
+            order by draw_number desc limit $4""",  # noqa: S608 - constants
+        customer_id, autoplay_id, before, limit,
+    )  # fmt: skip
+    return [_run(row) for row in rows]
+
+
+async def retrying_of(connection: Connection, keys: Sequence[Key]) -> dict[str, list[Run]]:
+    """The runs that are to be tried again, by AutoPlay."""
+    rows = await connection.fetch(
+        f"""select {_COLUMNS} from autoplay_runs
+            join unnest($1::text[], $2::text[]) as asked (customer_id, autoplay_id) using (customer_id, autoplay_id)
+            where state = 'retrying'""",  # noqa: S608 - constants
+        [customer_id for customer_id, _ in keys],
+        [autoplay_id for _, autoplay_id in keys],
+    )
+    found: dict[str, list[Run]] = {}
+    for row in rows:
+        found.setdefault(row["autoplay_id"], []).append(_run(row))
+    return found
+
+
+async def due_retries(connection: Connection, *, limit: int) -> list[RunKey]:
+    """Runs whose next attempt is due: their AutoPlay runs, or their draw has closed meanwhile."""
+    rows = await connection.fetch(
+        """select r.customer_id, r.autoplay_id, r.draw_number
+           from autoplay_runs r join autoplays a using (customer_id, autoplay_id)
+           where r.state = 'retrying' and r.next_attempt_at <= now()
+             and (a.state in ('active', 'retrying') or r.closes_at <= now())
+           order by r.next_attempt_at limit $1""",
+        limit,
+    )
+    return [(row[0], row[1], row[2]) for row in rows]
+
+
+async def spent_since(connection: Connection, wanted: Sequence[tuple[str, str, datetime]]) -> dict[str, int]:
+    """By AutoPlay, given as (customer id, id, moment), the minor units spent since; refused orders cost nothing."""
+    columns: tuple[Sequence[Any], ...] = tuple(zip(*wanted, strict=True)) or ((), (), ())
+    rows = await connection.fetch(
+        """select r.autoplay_id, sum(r.cost)::bigint
+           from unnest($1::text[], $2::text[], $3::timestamptz[]) as asked (customer_id, autoplay_id, since)
+           join autoplay_runs r on r.customer_id = asked.customer_id and r.autoplay_id = asked.autoplay_id
+               and r.at >= asked.since and r.state in ('pending', 'paid')
+           group by r.autoplay_id""",
+        *columns,
+    )
+    return {row[0]: row[1] for row in rows}
+
+
+async def insert_attempts(connection: Connection, attempts: Sequence[Attempt]) -> None:
+    """Record new orders of runs."""
+    if attempts:
+        await connection.execute(
+            """insert into autoplay_attempts
+                   (customer_id, order_id, autoplay_id, draw_number, attempt, ordered_at, outcome)
+               select * from unnest($1::text[], $2::text[], $3::text[], $4::bigint[], $5::int[], $6::timestamptz[],
+                                    $7::text[])""",
+            *zip(*attempts, strict=True),
+        )
+
+
+async def attempts_by_order(connection: Connection, orders: Sequence[Key]) -> dict[Key, Attempt]:
+    """The attempts among orders given as (customer id, order id)."""
+    rows = await connection.fetch(
+        """select customer_id, order_id, autoplay_id, draw_number, attempt, ordered_at, outcome
+           from autoplay_attempts join unnest($1::text[], $2::text[]) as asked (customer_id, order_id)
+               using (customer_id, order_id)""",
+        [customer_id for customer_id, _ in orders],
+        [order_id for _, order_id in orders],
+    )
+    return {(row[0], row[1]): Attempt(*row) for row in rows}
+
+
+async def save_outcomes(connection: Connection, attempts: Sequence[Attempt]) -> None:
+    """Write what accounts made of attempts."""
+    if attempts:
+        await connection.execute(
+            """update autoplay_attempts a set outcome = s.outcome
+               from unnest($1::text[], $2::text[], $3::text[]) as s (customer_id, order_id, outcome)
+               where a.customer_id = s.customer_id and a.order_id = s.order_id""",
+            [each.customer_id for each in attempts],
+            [each.order_id for each in attempts],
+            [each.outcome for each in attempts],
+        )
+
+
+async def claim_walk(connection: Connection, *, lead: timedelta) -> Walk | None:
+    """A draw that is due and that AutoPlays of its lottery have not met yet, taken for this transaction alone.
+
+    None when there is none, or when other processes are at all of them.
+    """
+    await connection.execute(
+        """insert into autoplay_draws (lottery, draw_number)
+           select d.lottery, d.draw_number from draws d
+           where d.outcome is distinct from 'cancelled' and d.closes_at - $1::interval <= now()
+             and (d.opens_at is null or d.opens_at <= now()) and d.closes_at > now() - $2::interval
+             and exists (select 1 from autoplays a
+                         where a.lottery = d.lottery and a.state in ('active', 'retrying')
+                           and a.running_since < d.closes_at)
+             and not exists (select 1 from autoplay_draws w
+                             where w.lottery = d.lottery and w.draw_number = d.draw_number)
+           order by d.lottery, d.draw_number
+           on conflict do nothing""",
+        lead, HORIZON,
+    )  # fmt: skip
+    row = await connection.fetchrow(
+        """select w.lottery, w.draw_number, d.draw_at, d.closes_at, d.opens_at, w.after_customer_id, w.after_autoplay_id
+           from autoplay_draws w join draws d using (lottery, draw_number)
+           where w.finished_at is null and d.outcome is distinct from 'cancelled'
+           order by d.closes_at limit 1 for update of w skip locked"""
+    )
+    return None if row is None else Walk(Draw(*row[:5]), (row[5], row[6]))
+
+
+async def next_on_walk(connection: Connection, walk: Walk, *, limit: int) -> list[Key]:
+    """The running AutoPlays that follow on the walk."""
+    rows = await connection.fetch(
+        """select customer_id, autoplay_id from autoplays
+           where lottery = $1 and state in ('active', 'retrying') and (customer_id, autoplay_id) > ($2, $3)
+           order by customer_id, autoplay_id limit $4""",
+        walk.draw.lottery, *walk.after, limit,
+    )  # fmt: skip
+    return [(row[0], row[1]) for row in rows]
+
+
+async def advance_walk(connection: Connection, walk: Walk, *, after: Key | None) -> None:
+    """Note how far the walk has come; None ends it."""
+    draw = walk.draw
+    if after is None:
+        await connection.execute(
+            "update autoplay_draws set finished_at = now() where lottery = $1 and draw_number = $2",
+            draw.lottery, draw.number,
+        )  # fmt: skip
+    else:
+        await connection.execute(
+            """update autoplay_draws set after_customer_id = $3, after_autoplay_id = $4
+               where lottery = $1 and draw_number = $2""",
+            draw.lottery, draw.number, *after,
+        )  # fmt: skip
+
+
+def _row(run: Run) -> tuple[Any, ...]:
+    draw = run.draw
+    return (
+        run.customer_id, run.autoplay_id, draw.number, draw.lottery, draw.draw_at, draw.closes_at, run.state, run.at,
+        run.attempts, run.order_id, run.cost, run.currency, run.next_attempt_at, run.code, run.reason,
+    )  # fmt: skip
+
+
+def _run(row: asyncpg.Record) -> Run:
+    return Run(
+        customer_id=row["customer_id"],
+        autoplay_id=row["autoplay_id"],
+        draw=Draw(row["lottery"], row["draw_number"], row["draw_at"], row["closes_at"]),
+        state=RunState(row["state"]),
+        at=row["at"],
+        attempts=row["attempts"],
+        order_id=row["order_id"],
+        cost=row["cost"],
+        currency=row["currency"],
+        next_attempt_at=row["next_attempt_at"],
+        code=row["code"],
+        reason=row["reason"],
+    )
