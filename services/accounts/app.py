@@ -13,6 +13,7 @@ from services.accounts.approvals.api import ApprovalsApi
 from services.accounts.customers.api import CustomersApi
 from services.accounts.customers.events import learn_customers
 from services.accounts.customers.models import RecentActivity
+from services.accounts.evidence.jobs import Sealer
 from services.accounts.ledger.api import LedgerApi
 from services.accounts.ledger.events import Reversals, book_purchases, enter_failures
 from services.accounts.locks import lock_accounts
@@ -49,7 +50,13 @@ async def last_seven(connection: Connection, customer_ids: Sequence[str]) -> Seq
 
 def build(context: Context[AccountsSettings]) -> Parts:
     """The parts of the service."""
-    reversals = Reversals(timedelta(seconds=context.settings.cause_timeout_seconds))
+    settings = context.settings
+    reversals = Reversals(timedelta(seconds=settings.cause_timeout_seconds))
+    sealer = Sealer(
+        context.unit_of_work,
+        interval=timedelta(seconds=settings.ledger_seal_seconds),
+        key=settings.ledger_seal_key.get_secret_value().encode() if settings.ledger_seal_key else b"",
+    )
 
     async def cancellation_requested(batch: Batch[TicketCancellationRequested]) -> None:
         await record(batch)
@@ -62,7 +69,7 @@ def build(context: Context[AccountsSettings]) -> Parts:
             MergesApi(context.unit_of_work),
             SearchApi(context.database),
             LedgerApi(context.database),
-            WithdrawalsApi(context.unit_of_work, context.settings.withdrawal_approval_threshold),
+            WithdrawalsApi(context.unit_of_work, settings.withdrawal_approval_threshold),
             ApprovalsApi(context.unit_of_work),
             AdjustmentsApi(context.unit_of_work),
             ActivityApi(context.database),
@@ -75,6 +82,7 @@ def build(context: Context[AccountsSettings]) -> Parts:
             *activity_handlers(),
         ],
         lock=lock_accounts,
+        jobs=[sealer.run],
     )
 
 

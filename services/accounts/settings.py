@@ -1,6 +1,6 @@
 """What accounts reads from its environment besides what every service reads."""
 
-from pydantic import Field
+from pydantic import Field, SecretStr
 
 from shared.settings import ServiceSettings
 
@@ -16,4 +16,10 @@ class AccountsSettings(ServiceSettings):
         ge=0,
         le=10**12,
         description="Withdrawals of more than this, in minor units, wait for a second person.",
+    )
+    ledger_seal_seconds: float = Field(
+        default=10, ge=0.1, le=3_600, description="Seconds between two seals over the hash chains of the ledger."
+    )
+    ledger_seal_key: SecretStr | None = Field(
+        default=None, description="Secret of the seals: who can write to the database but lacks it cannot forge one."
     )
