@@ -1,23 +1,24 @@
 """The composition root of accounts."""
 
-from collections.abc import Sequence
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 
+from services.accounts.activity import store as activities
 from services.accounts.activity.api import ActivityApi
 from services.accounts.activity.events import handlers as activity_handlers
 from services.accounts.activity.events import record
-from services.accounts.activity.store import recent
 from services.accounts.adjustments.api import AdjustmentsApi
 from services.accounts.approvals.api import ApprovalsApi
 from services.accounts.customers.api import CustomersApi
 from services.accounts.customers.events import learn_customers
-from services.accounts.customers.models import RecentActivity
+from services.accounts.erasure.api import Eraser, ErasureApi, erase_audited
 from services.accounts.evidence.jobs import Sealer
 from services.accounts.ledger.api import LedgerApi
 from services.accounts.ledger.events import Reversals, book_purchases, enter_failures
 from services.accounts.locks import lock_accounts
 from services.accounts.merges.api import MergesApi
+from services.accounts.notes import store as notes
 from services.accounts.notes.api import NotesApi
 from services.accounts.search.api import SearchApi
 from services.accounts.search.events import learn_identifiers
@@ -25,8 +26,8 @@ from services.accounts.settings import AccountsSettings
 from services.accounts.trail.api import TrailApi
 from services.accounts.withdrawals.api import WithdrawalsApi
 from shared.contracts import PurchaseFailed, TicketCancellationRequested, TicketsPurchased
-from shared.db import Connection
 from shared.messaging import Batch, Handler
+from shared.messaging.erasure import erase_settled_letters
 from shared.service import Context, Parts, Service
 from shared.web import operations_of
 
@@ -43,9 +44,10 @@ async def purchase_failed(batch: Batch[PurchaseFailed]) -> None:
     await learn_identifiers(batch.connection, await enter_failures(batch))
 
 
-async def last_seven(connection: Connection, customer_ids: Sequence[str]) -> Sequence[RecentActivity]:
-    """The last activities of a customer over all services, the newest first."""
-    return [RecentActivity.model_validate(each) for each in await recent(connection, customer_ids, limit=7)]
+# What takes personal data out of each feature that keeps any besides the customers' own rows.
+ERASERS: list[Eraser] = [
+    erase_audited, activities.erase, partial(notes.erase, text="Erased"), erase_settled_letters,
+]  # fmt: skip
 
 
 def build(context: Context[AccountsSettings]) -> Parts:
@@ -64,10 +66,11 @@ def build(context: Context[AccountsSettings]) -> Parts:
 
     return Parts(
         operations=operations_of(
-            CustomersApi(context.unit_of_work, last_seven),
+            CustomersApi(context.unit_of_work, activities.recent),
             TrailApi(context.unit_of_work),
             MergesApi(context.unit_of_work),
             SearchApi(context.database),
+            ErasureApi(context.unit_of_work, ERASERS),
             LedgerApi(context.database),
             WithdrawalsApi(context.unit_of_work, settings.withdrawal_approval_threshold),
             ApprovalsApi(context.unit_of_work),

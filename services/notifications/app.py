@@ -9,6 +9,7 @@ from services.notifications.correspondence.templates import Templates
 from services.notifications.delivery.mail import Sender
 from services.notifications.delivery.smtp import Server
 from services.notifications.delivery.worker import DeliveryWorker
+from services.notifications.erasure import events as erasure
 from services.notifications.recipients import events as recipients
 from services.notifications.recipients.store import lock_recipients
 from services.notifications.settings import NotificationsSettings
@@ -22,7 +23,12 @@ def build(context: Context[NotificationsSettings]) -> Parts:
     templates = Templates(organisation=context.settings.organisation_name)
     return Parts(
         operations=operations_of(CorrespondenceApi(context.database)),
-        handlers=[*recipients.handlers(), *CorrespondenceEvents(templates).handlers(), *tracking.handlers()],
+        handlers=[
+            *recipients.handlers(),
+            *erasure.handlers(),
+            *CorrespondenceEvents(templates).handlers(),
+            *tracking.handlers(),
+        ],
         lock=lock_recipients,
         jobs=[_worker(context).run],
     )

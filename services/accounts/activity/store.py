@@ -11,12 +11,20 @@ from shared.db import Connection, array
 
 _ADD = """
     insert into activities (customer_id, kind, occurred_at, reference, details)
-    select customer_id, kind, occurred_at, reference, details
+    select customer_id, kind, occurred_at, reference,
+           case when kind = any($6::text[])
+                     and exists (select from customers c
+                                 where c.customer_id = given.customer_id and c.erased_at is not null)
+                then details - $7::text[] else details end
     from rows from (
         unnest($1::text::text[], $2::text::text[], $3::text::timestamptz[], $4::text::text[]),
         jsonb_array_elements($5::text::jsonb))
         as given (customer_id, kind, occurred_at, reference, details)
     on conflict do nothing"""
+
+# What may say who somebody is, and the kinds of which it may be told after the customer was erased.
+_PERSONAL = ["ip_address", "device", "text", "page", "before", "after"]
+_TOLD_LATE: list[Kind] = ["login_succeeded", "login_failed", "visit_made", "feedback_left"]
 
 # A look-up in the index for each id and kind, of no more rows than are asked for; then the newest of all.
 _TIMELINE = """
@@ -60,8 +68,9 @@ async def add(connection: Connection, activities: Sequence[Activity]) -> None:
         return
     customers, kinds, times, references, details = zip(*activities, strict=True)
     await connection.execute(
-        _ADD, array(customers), array(kinds), array(times), array(references), orjson.dumps(details).decode()
-    )
+        _ADD, array(customers), array(kinds), array(times), array(references), orjson.dumps(details).decode(),
+        _TOLD_LATE, _PERSONAL,
+    )  # fmt: skip
 
 
 async def timeline(
@@ -128,9 +137,7 @@ async def is_known(connection: Connection, customer_ids: Sequence[str]) -> bool:
 async def erase(connection: Connection, customer_ids: Sequence[str]) -> None:
     """Take what is personal out of all rows of a customer, given by all of its ids; that they happened stays."""
     await connection.execute(
-        """update activities set details = details - '{before,after,ip_address,device,text,page}'::text[]
-           where customer_id = any($1::text[])
-             and kind in ('details_changed', 'customer_registered', 'login_succeeded', 'login_failed', 'visit_made',
-                          'feedback_left')""",
-        customer_ids,
-    )
+        """update activities set details = details - $2::text[]
+           where customer_id = any($1::text[]) and kind = any($3::text[])""",
+        customer_ids, _PERSONAL, [*_TOLD_LATE, "details_changed", "customer_registered"],
+    )  # fmt: skip

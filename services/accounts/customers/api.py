@@ -12,7 +12,6 @@ from services.accounts.customers.models import (
     Changes,
     FullProfileView,
     ProfileView,
-    RecentActivity,
     Registration,
 )
 from services.accounts.customers.profile import Account, Profile
@@ -26,7 +25,7 @@ from shared.messaging import Transaction, UnitOfWork
 from shared.web import ProblemType, RenderedReply, Reply, RequestContext, operation
 from shared.web.etag import check_if_match
 
-RecentActivities = Callable[[Connection, Sequence[str]], Awaitable[Sequence[RecentActivity]]]
+RecentActivities = Callable[[Connection, Sequence[str]], Awaitable[Sequence[object]]]
 
 CUSTOMER_EXISTS = ProblemType(409, "customer_exists", "Another customer has this e-mail address or phone number")
 
@@ -68,8 +67,8 @@ class CustomersApi:
         """In one call what an agent sees first. The id of a merged customer is answered with the survivor."""
         async with self._database.read() as connection:
             profile = await _existing(connection, path.customer_id)
-            activities = await self._recent_activities(connection, [each.customer_id for each in profile.accounts])
-        return FullProfileView.with_activities(profile, activities)
+            recent = await self._recent_activities(connection, [each.customer_id for each in profile.accounts])
+        return FullProfileView.with_activities(profile, recent)
 
     @operation("PATCH", "/v1/customers/{customer_id}", permission="customers:write", if_match=True,
                summary="Change a customer's details", tags=("customers",),

@@ -8,6 +8,7 @@ from zoneinfo import available_timezones
 
 from pydantic import AfterValidator, Field, StringConstraints, model_validator
 
+from services.accounts.activity.models import ActivityView
 from services.accounts.customers.domain import Status
 from services.accounts.customers.profile import Account, Profile
 from shared.contracts.base import NO_NUL, EmailAddress, Language, LongText, PhoneNumber
@@ -162,28 +163,19 @@ class FinancialSummary(ResponseModel):
         )
 
 
-class RecentActivity(ResponseModel):
-    """One of the last things that happened to a customer; `reference` is the id of what it speaks of."""
-
-    kind: str
-    occurred_at: datetime
-    reference: str
-    details: Annotated[dict[str, Any], Personal("details")]
-
-
 class FullProfileView(ProfileView):
     """All that an agent sees first of a customer: details, money, and the last activities, the newest first."""
 
     financial_summary: FinancialSummary
-    recent_activities: list[RecentActivity]
+    recent_activities: list[ActivityView]
 
     @classmethod
-    def with_activities(cls, profile: Profile, activities: Sequence[RecentActivity]) -> Self:
+    def with_activities(cls, profile: Profile, activities: Sequence[object]) -> Self:
         """The view of a stored profile with its last activities."""
         return cls(
             **_fields_of(profile),
             financial_summary=FinancialSummary.of(profile),
-            recent_activities=list(activities),
+            recent_activities=[ActivityView.model_validate(each) for each in activities],
         )
 
 

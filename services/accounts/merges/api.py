@@ -91,7 +91,7 @@ class MergesApi:
 
     @operation("DELETE", "/v1/customers/{customer_id}/merges/{merged_id}", permission="customers:administer",
                summary="Part two merged customers", tags=("customers",),
-               problems=(CUSTOMER_NOT_FOUND, MERGE_NOT_FOUND))  # fmt: skip
+               problems=(CUSTOMER_NOT_FOUND, MERGE_NOT_FOUND, CUSTOMER_ERASED))  # fmt: skip
     async def part_customers(self, ctx: RequestContext, path: MergePath, query: PartingQuery) -> Reply[ProfileView]:
         """The merged customer is one of its own again, as it is by then. Answered with that customer."""
         async with self._unit_of_work.begin() as transaction:
@@ -157,6 +157,8 @@ def _told(merged: domain.Customer, survivor_id: str) -> dict[str, Any]:
 async def _locked_merge(connection: Connection, path: MergePath) -> domain.Customer:
     known = await _known_and_locked(connection, [path.customer_id, path.merged_id])
     merged = known[path.merged_id]
+    if merged.erased_at is not None:
+        raise CUSTOMER_ERASED(f"Customer {path.merged_id} was erased with the one it was merged into.")
     if merged.merged_into != path.customer_id:
         raise MERGE_NOT_FOUND(f"Customer {path.merged_id} is not merged into {path.customer_id}.")
     return merged

@@ -60,7 +60,8 @@ class CorrespondenceEvents:
             if recipient is None:
                 batch.wait(event, known_cause(event.key))
                 continue
-            messages += self._messages(batch, event, drafts_of(event.data), recipient)
+            if not recipient.is_erased:
+                messages += self._messages(batch, event, drafts_of(event.data), recipient)
             if monotonic() - since > _LONGEST_SILENCE_SECONDS:
                 await _record(batch, messages)
                 messages, since = [], monotonic()

@@ -68,10 +68,13 @@ _CLAIM = """
 _END_ATTEMPTS = """
     insert into delivery_attempts as a
         (customer_id, message_id, attempt, started_at, handed_over_at, ended_at, outcome, status_code, diagnostic)
-    select * from unnest($1::text[], $2::uuid[], $3::int[], $4::timestamptz[], $5::timestamptz[], $6::timestamptz[],
-                         $7::text[], $8::text[], $9::text[])
+    select e.customer_id, message_id, attempt, started_at, handed_over_at, ended_at, outcome, status_code,
+           case when c.erased_at is null then diagnostic end
+    from unnest($1::text[], $2::uuid[], $3::int[], $4::timestamptz[], $5::timestamptz[], $6::timestamptz[],
+                $7::text[], $8::text[], $9::text[])
         as e (customer_id, message_id, attempt, started_at, handed_over_at, ended_at, outcome, status_code, diagnostic)
-    order by customer_id, message_id
+    left join correspondence c on c.id = e.message_id
+    order by e.customer_id, message_id
     on conflict (customer_id, message_id, attempt) do update
     set ended_at = excluded.ended_at, outcome = excluded.outcome, status_code = excluded.status_code,
         diagnostic = excluded.diagnostic
@@ -205,9 +208,10 @@ async def _queue_again(connection: Connection, ended: Sequence[Ended]) -> None:
         return
     await connection.execute(
         """insert into outgoing (customer_id, message_id, attempt, due_at)
-           select customer_id, message_id, attempt, now() + retry_in
+           select k.customer_id, message_id, attempt, now() + retry_in
            from unnest($1::text[], $2::uuid[], $3::int[], $4::interval[])
-               as k (customer_id, message_id, attempt, retry_in)""",
+               as k (customer_id, message_id, attempt, retry_in)
+           join correspondence c on c.id = k.message_id and c.erased_at is null""",
         *_columns([each.key for each, _ in again]),
         [each.attempt for each, _ in again],
         [retry_in for _, retry_in in again],

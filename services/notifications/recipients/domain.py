@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Recipient:
-    """A customer as of `version`, which grows with each change."""
+    """A customer as of `version`, which grows with each change. An erased one is told nothing."""
 
     customer_id: str
     version: int
@@ -14,6 +14,7 @@ class Recipient:
     email: str | None
     language: str | None
     time_zone: str | None
+    is_erased: bool = False
 
     @property
     def name(self) -> str:

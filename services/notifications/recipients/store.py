@@ -16,7 +16,7 @@ _SAVE = """
         update recipients r
         set version = o.version, first_name = o.first_name, last_name = o.last_name, email = o.email,
             language = o.language, time_zone = o.time_zone
-        from offered o where r.customer_id = o.customer_id and r.version < o.version)
+        from offered o where r.customer_id = o.customer_id and r.version < o.version and r.erased_at is null)
     select customer_id from unknown
 """
 
@@ -49,7 +49,7 @@ async def save(connection: Connection, recipients: Sequence[Recipient]) -> list[
 async def known(connection: Connection, customer_ids: Sequence[str]) -> dict[str, Recipient]:
     """Those of the customers of whom accounts has told, by id."""
     rows = await connection.fetch(
-        """select customer_id, version, first_name, last_name, email, language, time_zone
+        """select customer_id, version, first_name, last_name, email, language, time_zone, erased_at is not null
            from recipients where customer_id = any($1::text[]) and version > 0""",
         customer_ids,
     )

@@ -42,6 +42,7 @@ class Withheld(StrEnum):
     """Why a message was not even tried."""
 
     NO_ADDRESS = "no_address"
+    ERASED = "erased"
 
 
 Fact = Outcome | Report | Withheld

@@ -30,8 +30,9 @@ class Reported:
 _INSERT_REPORTS = """
     insert into delivery_reports (customer_id, message_id, state, occurred_at, provider, recipient_address,
                                   status_code, diagnostic, event_source, event_id)
-    select c.customer_id, r.message_id, r.state, r.occurred_at, r.provider, r.recipient_address, r.status_code,
-           r.diagnostic, r.event_source, r.event_id
+    select c.customer_id, r.message_id, r.state, r.occurred_at, r.provider,
+           case when c.erased_at is null then r.recipient_address else '' end, r.status_code,
+           case when c.erased_at is null then r.diagnostic end, r.event_source, r.event_id
     from unnest($1::uuid[], $2::text[], $3::timestamptz[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[],
                 $9::text[])
         as r (message_id, state, occurred_at, provider, recipient_address, status_code, diagnostic, event_source,

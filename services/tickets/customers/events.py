@@ -2,8 +2,9 @@
 
 from services.tickets.customers import store
 from services.tickets.customers.store import Named
-from shared.contracts import CustomerChanged
+from shared.contracts import CustomerChanged, CustomerErased
 from shared.messaging import AnyHandler, Batch, Handler
+from shared.messaging.erasure import erase_settled_letters
 
 
 class CustomerEvents:
@@ -11,7 +12,10 @@ class CustomerEvents:
 
     def handlers(self) -> list[AnyHandler]:
         """Versions tell the order, so a dead letter holds nothing up."""
-        return [Handler(CustomerChanged, self.changed, ordered=False)]
+        return [
+            Handler(CustomerChanged, self.changed, ordered=False),
+            Handler(CustomerErased, self.erased, ordered=False),
+        ]
 
     async def changed(self, batch: Batch[CustomerChanged]) -> None:
         """Keep the newest name of each customer."""
@@ -25,3 +29,9 @@ class CustomerEvents:
             for key, data in newest.items()
         ]
         await store.save_names(batch.connection, names)
+
+    async def erased(self, batch: Batch[CustomerErased]) -> None:
+        """Forget the names of customers, who are closed; the version sees to it that nothing older brings them back."""
+        names = {event.key: Named(event.key, None, None, event.data.version, status="closed") for event in batch.events}
+        await store.save_names(batch.connection, list(names.values()))
+        await erase_settled_letters(batch.connection, list(names))

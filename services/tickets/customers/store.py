@@ -9,12 +9,12 @@ from shared.db import Connection
 class Named(NamedTuple):
     """A customer's name; `version` is the one of the details that accounts published, 0 for a purchase's word.
 
-    Only accounts knows time zone and status.
+    Only accounts knows time zone and status. Of an erased customer there is no name.
     """
 
     customer_id: str
-    first_name: str
-    last_name: str
+    first_name: str | None
+    last_name: str | None
     version: int = 0
     time_zone: str | None = None
     status: str | None = None

@@ -37,7 +37,9 @@ async def test_the_summary_has_every_kind_of_movement(accounts: Accounts) -> Non
         "accounts": [{"customer_id": "c1", "currency": "AUD", "balance": 1300}],
     }  # fmt: skip
     assert (profile["first_name"], profile["account"]["balance"]) == ("Ada", 1300)
-    assert profile["recent_activities"] == []
+    recent = profile["recent_activities"]
+    assert len(recent) == 7
+    assert [each["occurred_at"] for each in recent] == sorted((each["occurred_at"] for each in recent), reverse=True)
 
 
 @pytest.mark.requirement("A5")

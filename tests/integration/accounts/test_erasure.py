@@ -1,0 +1,117 @@
+"""Erased customers: nothing personal is left in accounts, nothing comes back, and the money stays."""
+
+import json
+from typing import Any
+
+import pytest
+
+from shared.contracts import LoginSucceeded
+from shared.web import Role
+from tests.support.accounts import Accounts, cancellation, failed_purchase, purchase
+
+ADMIN = Role.ADMINISTRATOR
+PERSONAL = ("Ada", "Novák", "c1@example.com", "old@example.com", "491 570 156", "203.0.113.7", "Firefox")
+NAMED: dict[str, Any] = {"email": "old@example.com", "phone": "+61 491 570 156"}
+
+
+async def erase(accounts: Accounts, customer_id: str = "c1", *, status: int = 201, **options: Any) -> Any:
+    key = options.pop("key", f"erase-{customer_id}")
+    options = {"role": ADMIN} | options
+    path = f"/v1/customers/{customer_id}/erasures"
+    body = {"reason": "Asked for it in writing"}
+    return await accounts.call("POST", path, body, status=status, Idempotency_Key=key, **options)
+
+
+async def everything(accounts: Accounts, *, but: tuple[str, ...] = ()) -> str:
+    """All that all tables say of anybody."""
+    tables = await accounts.fetch("select tablename from pg_tables where schemaname = 'public' order by 1")
+    names = [row["tablename"] for row in tables if row["tablename"] not in but]
+    rows = " union all ".join(f"select t::text as row from {name} t" for name in names)  # noqa: S608 - as they are
+    return str(await accounts.fetch(rows))
+
+
+async def known(accounts: Accounts) -> None:
+    """A customer who bought, was edited, noted in the timeline and paid back."""
+    await accounts.apply(purchase("c1", "o1", **NAMED), failed_purchase("c1", "o2", **NAMED))
+    await accounts.apply(cancellation("c1", "o1"))
+    login = LoginSucceeded.example | {"customer_id": "c1"}
+    await accounts.apply(LoginSucceeded.model_validate_json(json.dumps(login)))
+    await accounts.call("PATCH", "/v1/customers/c1", {"email": "c1@example.com"}, status=200, If_Match="*")
+
+
+@pytest.mark.requirement("A4")
+async def test_nothing_personal_is_left_and_the_money_stays(accounts: Accounts) -> None:
+    await known(accounts)
+    lines = await accounts.entries("c1")
+    before = await accounts.call("GET", "/v1/customers/c1/profile", status=200)
+    there = await everything(accounts)
+    assert [word for word in PERSONAL if word not in there] == []
+    answer = await erase(accounts)
+    assert answer["customer_ids"] == ["c1"]
+    # Rows of the outbox are gone when Kafka has them.
+    left = await everything(accounts, but=("outbox",))
+    assert [word for word in PERSONAL if word in left] == []
+    assert await accounts.entries("c1") == lines
+    after = await accounts.call("GET", "/v1/customers/c1/profile", status=200)
+    assert after["financial_summary"] == before["financial_summary"]
+    assert (after["first_name"], after["email"], after["status"]) == ("Erased", None, "closed")
+    assert after["erased_at"] is not None
+    last = (await accounts.published("customers"))[-1]
+    assert (last["event"], last["customer_id"], last["version"]) == ("erased", "c1", 3)
+    (entry,) = await accounts.fetch("select * from audit_entries where action = 'customers.erase'")
+    assert (entry["customer_id"], entry["reason"]) == ("c1", "Asked for it in writing")
+
+
+@pytest.mark.requirement("A4")
+async def test_what_comes_late_does_not_bring_the_data_back(accounts: Accounts) -> None:
+    await known(accounts)
+    await erase(accounts)
+    told = len(await accounts.published("customers"))
+    await accounts.apply(purchase("c1", "o3", **NAMED), failed_purchase("c1", "o4", **NAMED))
+    login = LoginSucceeded.example | {"customer_id": "c1", "login_id": "late"}
+    await accounts.apply(LoginSucceeded.model_validate_json(json.dumps(login)))
+    left = await everything(accounts, but=("outbox",))
+    assert [word for word in PERSONAL if word in left] == []
+    assert len(await accounts.published("customers")) == told
+    summary = (await accounts.call("GET", "/v1/customers/c1/profile", status=200))["financial_summary"]
+    assert summary["deposits"] == {"total": 4000, "count": 2}
+    for change in ({"first_name": "Ada"}, {"status": "active", "status_reason": "why"}):
+        problem = await accounts.call("PATCH", "/v1/customers/c1", change, status=409, If_Match="*")
+        assert problem["code"] == "customer_erased"
+    assert (await accounts.call("GET", "/v1/customers?q=old@example.com", status=200))["items"] == []
+
+
+async def test_whoever_was_merged_in_is_erased_as_well_and_not_parted(accounts: Accounts) -> None:
+    await accounts.apply(purchase("c1", "o1"), purchase("c2", "o2"))
+    body = {"merged_id": "c2", "reason": "The same"}
+    await accounts.call("POST", "/v1/customers/c1/merges", body, status=201, role=ADMIN, Idempotency_Key="m")
+    assert (await erase(accounts, "c2"))["customer_ids"] == ["c1", "c2"]
+    path = "/v1/customers/c1/merges/c2?reason=why"
+    problem = await accounts.call("DELETE", path, status=409, role=ADMIN)
+    assert problem["code"] == "customer_erased"
+    kinds = {each["customer_id"]: each["event"] for each in await accounts.published("customers")}
+    assert kinds == {"c1": "erased", "c2": "erased"}
+
+
+async def test_erasing_is_for_administrators_and_may_be_repeated(accounts: Accounts) -> None:
+    await accounts.apply(purchase("c1", "o1"))
+    await erase(accounts, status=403, role=Role.SUPERVISOR)
+    assert await erase(accounts) == await erase(accounts)
+    await erase(accounts, key="again")
+    assert [each["event"] for each in await accounts.published("customers")] == ["changed", "erased"]
+    await erase(accounts, "nobody", status=404)
+
+
+async def test_settled_dead_letters_lose_their_records_and_dead_ones_keep_them(accounts: Accounts) -> None:
+    await accounts.apply(purchase("c1", "o1"))
+    async with accounts.unit_of_work.begin() as transaction:
+        for n, state in enumerate(("dead", "replayed")):
+            await transaction.connection.execute(
+                """insert into dead_letters (id, consumer, topic, partition, record_offset, ordering_key, code, detail,
+                                             fingerprint, headers, value, state)
+                   values (gen_random_uuid(), 'accounts', 't', 0, $1, 'c1', 'x', 'x', 'x', '[]', 'Ada', $2)""",
+                n, state,
+            )  # fmt: skip
+    await erase(accounts)
+    rows = await accounts.fetch("select state, value from dead_letters order by state")
+    assert rows == [{"state": "dead", "value": b"Ada"}, {"state": "replayed", "value": None}]
