@@ -78,7 +78,7 @@ async def test_what_comes_late_does_not_bring_the_data_back(accounts: Accounts) 
     for change in ({"first_name": "Ada"}, {"status": "active", "status_reason": "why"}):
         problem = await accounts.call("PATCH", "/v1/customers/c1", change, status=409, If_Match="*")
         assert problem["code"] == "customer_erased"
-    assert (await accounts.call("GET", "/v1/customers?q=old@example.com", status=200))["items"] == []
+    assert (await accounts.call("GET", "/v1/customers?email=old@example.com", status=200))["items"] == []
 
 
 async def test_whoever_was_merged_in_is_erased_as_well_and_not_parted(accounts: Accounts) -> None:
