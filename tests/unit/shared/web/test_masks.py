@@ -64,12 +64,11 @@ def test_of_any_other_text_one_character_is_seen(text: str) -> None:
     assert mask_text(text) in {"•••", text.strip()[:1] + "•••"}
 
 
-@given(st.text(max_size=50), matching(EmailAddress), st.text(max_size=50))
+@given(
+    st.text(max_size=50), st.from_regex(r"[a-z0-9.+_-]{2,30}@[a-z0-9.-]{1,30}", fullmatch=True), st.text(max_size=50)
+)
 def test_no_address_is_left_in_a_text(before: str, email: str, after: str) -> None:
-    plain = re.sub(r"[<>()\[\],;:\"']", "", email)
-    name = plain.rpartition("@")[0]
-    if len(name) > 1:
-        assert f" {plain} " not in mask_prose(f"{before} {plain} {after}")
+    assert email not in mask_prose(f"{before} {email} {after}")
 
 
 def test_a_text_keeps_what_is_no_address_and_no_phone_number() -> None:
