@@ -1,12 +1,17 @@
 """Customers learned from purchases, and what is published of every change."""
 
 from datetime import UTC, datetime
+from operator import attrgetter
+from typing import Any
 
 from services.accounts.customers import store
 from services.accounts.customers.domain import Customer, Details, learn
 from shared.contracts import CustomerChanged, PurchaseFailed, TicketsPurchased
 from shared.contracts.purchases import Customer as NamedCustomer
-from shared.messaging import Batch
+from shared.messaging import Batch, Prepared
+
+_PUBLISHED = tuple(CustomerChanged.model_fields)
+_values = attrgetter(*_PUBLISHED)
 
 
 async def learn_customers(batch: Batch[TicketsPurchased] | Batch[PurchaseFailed]) -> None:
@@ -19,7 +24,9 @@ async def learn_customers(batch: Batch[TicketsPurchased] | Batch[PurchaseFailed]
         customer = learn(known.get(event.key), event.key, _details(event.data.customer), now)
         if customer is not None:
             known[event.key] = changed[event.key] = customer
-            batch.transaction.publish(customer_changed(customer), cause=event)
+            batch.transaction.publish(
+                customer_changed(customer) if event.key in recorded else customer_learned(customer), cause=event
+            )
     await store.insert_learned(batch.connection, [changed[name] for name in changed.keys() - recorded])
     await store.save(batch.connection, [changed[name] for name in changed.keys() & recorded])
 
@@ -30,16 +37,14 @@ def _details(named: NamedCustomer) -> Details:
 
 def customer_changed(customer: Customer) -> CustomerChanged:
     """The event that says what a customer is now."""
-    return CustomerChanged(
-        customer_id=customer.customer_id,
-        version=customer.version,
-        changed_at=customer.changed_at,
-        first_name=customer.first_name,
-        last_name=customer.last_name,
-        email=customer.email,
-        phone=customer.phone,
-        language=customer.language,
-        time_zone=customer.time_zone,
-        status=customer.status,
-        merged_into=customer.merged_into,
-    )
+    return CustomerChanged(**_published(customer))
+
+
+def customer_learned(customer: Customer) -> Prepared:
+    """The same of a customer that holds nothing but what purchases said, which was checked when they came."""
+    return Prepared(CustomerChanged, customer.customer_id, _published(customer))
+
+
+def _published(customer: Customer) -> dict[str, Any]:
+    values = zip(_PUBLISHED, _values(customer), strict=True)
+    return {name: value for name, value in values if value is not None}

@@ -19,6 +19,7 @@ _MIN_PHONE_DIGITS = 6
 
 _IDENTIFIER = re.compile(r"[A-Za-z0-9._:-]{1,64}")
 _PHONE = re.compile(r"[0-9+() ./\-\u2010-\u2015\u00a0]+")
+_NO_WORD = re.compile(r"[\W_]+")
 _TRUNK_ZERO = re.compile(r"\(0\) ?")
 _APOSTROPHES = dict.fromkeys(map(ord, "'’‘ʼ`´"))
 # Letters that Unicode does not take apart into a base and a mark.
@@ -100,8 +101,8 @@ def fold(text: str) -> str:
 
 def words_of(*names: str) -> tuple[str, ...]:
     """The distinct words of a name, folded, in their order."""
-    text = "".join(character if character.isalnum() else " " for character in fold(" ".join(names)))
-    return tuple(dict.fromkeys(word[:MAX_WORD_LENGTH] for word in text.split()))[:MAX_WORDS]
+    words = _NO_WORD.sub(" ", fold(" ".join(names))).split()
+    return tuple(dict.fromkeys(word[:MAX_WORD_LENGTH] for word in words))[:MAX_WORDS]
 
 
 def word_pairs(words: Sequence[str]) -> list[tuple[str, str]]:

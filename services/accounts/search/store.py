@@ -5,7 +5,7 @@ from typing import NamedTuple
 from uuid import UUID
 
 from services.accounts.search.domain import PHONE_END, IdKind, word_pairs, words_of
-from shared.db import Connection, insert_rows
+from shared.db import Connection, array, insert_rows
 
 _IDENTIFIER_TYPES = {"value": "text", "kind": "text", "customer_id": "text"}
 _NAME_TYPES = {"word": "text", "other": "text", "customer_id": "text"}
@@ -95,9 +95,9 @@ async def _remove(connection: Connection, pairs: Iterable[tuple[str, str, str]])
 async def _add_words(connection: Connection, words: Iterable[str]) -> None:
     # `offset 0`: a look-up by key for each word, whatever the planner knows of the size of the dictionary.
     await connection.execute(
-        """insert into name_words (word) select word from unnest($1::text[]) as new (word)
+        """insert into name_words (word) select word from unnest($1::text::text[]) as new (word)
            where not exists (select from name_words w where w.word = new.word offset 0)""",
-        sorted(words),
+        array(sorted(words)),
     )
 
 
@@ -195,7 +195,7 @@ class Details(NamedTuple):
 async def find_details(connection: Connection, wanted: Details, *, after: str = "", limit: int) -> list[Customer]:
     """Customers whom all the given details fit, by id, after the id `after`; a number only in its last digits."""
     conditions = {
-        f"{_UNTAGGED} = ${{}} and email_key is not null": wanted.email,
+        f"(email_key = ${{0}} or {_UNTAGGED} = ${{0}} and email_key like '%+%')": wanted.email,
         f"right(phone_key, {PHONE_END}) = ${{}} and phone_key is not null":
             wanted.phone[-PHONE_END:] if wanted.phone else None,
         "customer_id = any (array(select i.customer_id from identifiers i where lower(i.value) = ${} "

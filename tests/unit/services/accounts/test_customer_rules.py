@@ -1,5 +1,6 @@
 """What may change about a customer."""
 
+import json
 from datetime import UTC, datetime
 
 import pytest
@@ -15,6 +16,10 @@ from services.accounts.customers.domain import (
     normalize_email,
     normalize_phone,
 )
+from services.accounts.customers.events import customer_changed, customer_learned
+from shared.contracts import CustomerChanged
+from shared.messaging.cloudevents import payload_of
+from shared.messaging.outbox import OutboxRow
 
 NOW = datetime(2026, 11, 22, 9, 30, tzinfo=UTC)
 
@@ -67,3 +72,17 @@ def test_phone_numbers_are_compared_by_their_digits(phone: str, key: str | None)
 
 def test_addresses_are_compared_without_case_and_blanks() -> None:
     assert normalize_email(" Ada@Example.COM ") == "ada@example.com"
+
+
+@given(st.none() | st.just("ada@example.com"), st.none() | st.just("+61 491 570 156"), st.none() | st.just("en"))
+def test_what_is_published_of_a_learned_customer_is_as_its_contract_writes_it(
+    email: str | None, phone: str | None, language: str | None
+) -> None:
+    customer = learn(None, "c1", Details("Ada", "Novák", email, phone, language), NOW)
+    assert customer is not None
+    row = OutboxRow.of(customer_learned(customer), at=NOW, traceparent="")
+    assert row.payload is not None
+    event = CustomerChanged.model_validate_json(row.payload)
+    assert event == customer_changed(customer)
+    assert json.loads(row.payload) == json.loads(payload_of(event))
+    assert (row.key, row.topic, row.type) == (event.key(), event.topic, event.type)
