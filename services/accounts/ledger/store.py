@@ -55,7 +55,7 @@ async def save(connection: Connection, ledger: Ledger) -> None:
     moved = {entry.customer_id: ledger.accounts[entry.customer_id] for entry in ledger.entries}
     heads = {customer_id: account.head for customer_id, account in moved.items()}
     await insert_rows(connection, "ledger_entries", _ROW_TYPES, chained(ledger.entries, heads))
-    await activity.add(connection, activities_of(ledger.entries))
+    await activity.add_new(connection, activities_of(ledger.entries))
     await insert_rows(connection, "charges", _CHARGE_TYPES, [*map(_charge_row, ledger.new_charges.values())])
     if reversed_charges := ledger.changed_charges.values():
         await connection.execute(

@@ -336,3 +336,17 @@ async def test_a_viewer_sees_personal_parts_masked(accounts: Accounts) -> None:
     assert viewed["items"][0]["text"] == "Write to a•••@example.com"
     viewed = await accounts.call("GET", f"{URL}/activities", status=200, role=Role.VIEWER)
     assert "203.0.113.7" not in str(viewed)
+
+
+@pytest.mark.requirement("A6")
+async def test_a_large_batch_leaves_the_rows_that_small_ones_leave(accounts: Accounts) -> None:
+    customers = [f"c{n}" for n in range(120)]
+    await accounts.apply(*(purchase(customer, f"{customer}-o1", occurred_at=at(0)) for customer in customers))
+    for customer in customers:
+        await accounts.apply(purchase(customer, f"{customer}-o2", occurred_at=at(1)))
+    rows = await accounts.fetch("select * from activities order by customer_id, occurred_at")
+    assert len(rows) == 240
+    for first, second in zip(rows[::2], rows[1::2], strict=True):
+        assert first["customer_id"] == second["customer_id"]
+        assert first["details"] == second["details"]
+        assert (first["reference"][-3:], second["reference"][-3:]) == ("-o1", "-o2")
