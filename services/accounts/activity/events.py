@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from services.accounts.activity import store
+from services.accounts.activity.autoplays import AUTOPLAYS
 from services.accounts.activity.domain import Activity, Cart, Kind
 from shared.contracts import (
     CartChanged,
@@ -193,5 +194,6 @@ _ACTIVITIES: Mapping[type[Event], Callable[[Any], Activity]] = {
     DeliveryReported: _delivery,
     PointsAwarded: _points_awarded,
     PointsClawedBack: _points_clawed_back,
+    **AUTOPLAYS,
 }
 _WITH_OTHER_EFFECTS = {CartChanged, TicketCancellationRequested}

@@ -6,6 +6,9 @@ import pytest
 
 from services.accounts.activity import store
 from shared.contracts import (
+    AutoplayCreated,
+    AutoplayPaused,
+    AutoplayRan,
     CartChanged,
     CheckoutCompleted,
     CorrespondenceRequested,
@@ -350,3 +353,22 @@ async def test_a_large_batch_leaves_the_rows_that_small_ones_leave(accounts: Acc
         assert first["customer_id"] == second["customer_id"]
         assert first["details"] == second["details"]
         assert (first["reference"][-3:], second["reference"][-3:]) == ("-o1", "-o2")
+
+
+@pytest.mark.requirement("A6")
+async def test_what_happens_to_an_autoplay_is_in_the_timeline(accounts: Accounts) -> None:
+    await accounts.apply(
+        told(AutoplayCreated, "c1", 0, autoplay_id="a1"),
+        *(told(AutoplayRan, "c1", 1, autoplay_id="a1", draw_number=n, order_id=f"o{n}") for n in range(3)),
+        told(AutoplayPaused, "c1", 2, autoplay_id="a1"),
+    )
+    items = await pages(accounts, "activities")
+    assert [(item["kind"], item["reference"]) for item in items] == [
+        ("autoplay_paused", "a1"),
+        ("autoplay_ran", "a1/2"),
+        ("autoplay_ran", "a1/1"),
+        ("autoplay_ran", "a1/0"),
+        ("autoplay_created", "a1"),
+    ]
+    assert {item["origin"] for item in items} == {"tickets"}
+    assert (items[0]["details"]["until"], items[1]["details"]["order_id"]) == ("2026-12-31T14:00:00Z", "o2")
