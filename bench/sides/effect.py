@@ -1,8 +1,8 @@
 """The effect of a purchase on accounts, by hand: what a program without the framework would do in its place.
 
 It writes what the service writes (customer, account and its sums, two entries with their hashes, activity, charge,
-three events, inbox), row for row, with as little Python as that takes: the JSON is parsed and trusted, nothing is
-validated, can be rejected or wait.
+what the search finds, three events, inbox), row for row, with as little Python as that takes: the JSON is parsed and
+trusted, nothing is validated, can be rejected or wait.
 """
 
 from __future__ import annotations
@@ -43,6 +43,8 @@ class Effect:
     charges: list[tuple[Any, ...]] = field(default_factory=list)
     activities: list[tuple[Any, ...]] = field(default_factory=list)
     customers: list[tuple[Any, ...]] = field(default_factory=list)
+    identifiers: list[tuple[Any, ...]] = field(default_factory=list)
+    names: list[tuple[Any, ...]] = field(default_factory=list)
     outbox: list[tuple[Any, ...]] = field(default_factory=list)
 
 
@@ -84,6 +86,10 @@ def apply(events: Sequence[tuple[dict[str, Any], str]], accounts: dict[str, Acco
         account.moved += amount
         account.orders += 1
         effect.charges.append((key, order, amount, currency))
+        effect.identifiers += [
+            (order, "order", key), (data["checkout_id"], "checkout", key), (data["receipt_id"], "receipt", key),
+            (payment["transaction_id"], "transaction", key), *((each["id"], "ticket", key) for each in data["tickets"]),
+        ]  # fmt: skip
         details = {
             "amount": amount, "currency": currency, "description": f"Purchase of {len(data['tickets'])} tickets",
             "method": payment["method"],
@@ -96,6 +102,8 @@ def _open(effect: Effect, customer: dict[str, Any], now: datetime, at: str, trac
     key, email, phone = customer["id"], customer["email"], customer["phone"]
     phone_key = "".join(filter(str.isdigit, phone))
     names = (customer["first_name"], customer["last_name"])
+    first, last = names[0].lower(), names[1].lower()
+    effect.names += [(first, last, key), (last, first, key)]
     effect.customers.append((key, *names, email, email.lower(), phone, phone_key, customer["language"], now))
     changed = {
         "customer_id": key, "version": 1, "changed_at": at, "first_name": names[0], "last_name": names[1],
@@ -139,7 +147,15 @@ WRITE = """
     activities_written as (
         insert into activities (customer_id, kind, occurred_at, reference, details)
         select c, 'purchase_completed', at::timestamptz, o, details::jsonb
-        from unnest($37::text[], $38::text[], $39::text[], $40::text[]) as e (c, at, o, details))
+        from unnest($37::text[], $38::text[], $39::text[], $40::text[]) as e (c, at, o, details)),
+    identifiers_written as (
+        insert into identifiers (value, kind, customer_id) select * from unnest($45::text[], $46::text[], $47::text[])),
+    names_written as (
+        insert into customer_names (word, other, customer_id)
+        select * from unnest($48::text[], $49::text[], $50::text[])),
+    words_written as (
+        insert into name_words (word) select distinct word from unnest($48::text[]) as new (word)
+        where not exists (select from name_words w where w.word = new.word offset 0))
     insert into outbox (id, aggregatetype, aggregateid, type, payload, occurred_at, traceparent)
     select id, topic, key, type, payload, at, trace
     from unnest($30::uuid[], $31::text[], $32::text[], $33::text[], $34::bytea[], $35::timestamptz[], $36::text[])
@@ -164,4 +180,6 @@ def arguments(effect: Effect, accounts: dict[str, Account]) -> list[Sequence[Any
         [accounts[key].head for key in keys],
         [accounts[key].moved for key in keys],
         [accounts[key].orders for key in keys],
+        *zip(*effect.identifiers, strict=True),
+        *(zip(*effect.names, strict=True) if effect.names else [[]] * 3),
     ]
