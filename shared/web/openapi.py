@@ -15,6 +15,7 @@ from shared.web.problems import (
     INTERNAL_ERROR,
     INVALID_CURSOR,
     MALFORMED_JSON,
+    MALFORMED_REQUEST,
     MEDIA_TYPE,
     PERMISSION_DENIED,
     PRECONDITION_FAILED,
@@ -189,6 +190,9 @@ def _common_problems(operation: Operation) -> list[ProblemType]:
         problems.append(VALIDATION_FAILED)
     if operation.is_paged:
         problems.append(INVALID_CURSOR)
+    if declared.method == "GET" or declared.if_match:
+        # An If-None-Match or If-Match that is no list of entity tags.
+        problems.append(MALFORMED_REQUEST)
     if declared.idempotent:
         problems += [IDEMPOTENCY_KEY_REQUIRED, REQUEST_IN_PROGRESS, IDEMPOTENCY_KEY_REUSED]
     if declared.if_match:
