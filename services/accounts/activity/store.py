@@ -29,20 +29,32 @@ _ADD = """
 _PERSONAL = ["ip_address", "device", "text", "page", "before", "after"]
 _TOLD_LATE: list[Kind] = ["login_succeeded", "login_failed", "visit_made", "feedback_left"]
 
-# A look-up in the index for each id and kind, of no more rows than are asked for; then the newest of all.
+# A look-up in the index for each id and kind, of no more keys than rows are asked for; then the newest of all with
+# their details.
 _TIMELINE = """
-    select found.*
-    from unnest($1::text[], $2::text[], $3::timestamptz[], $4::text[]) as asked (customer_id, kind, before, below)
+    select page.customer_id, page.kind, page.occurred_at, page.reference,
+           case when $6 then told.details else told.details - 'items' end
+    from (
+        select found.*
+        from unnest($1::text[], $2::text[], $3::timestamptz[], $4::text[])
+            as asked (customer_id, kind, before, below)
+        cross join lateral (
+            select a.customer_id, a.kind, a.occurred_at, a.reference from activities a
+            where a.customer_id = asked.customer_id and a.kind = asked.kind
+              and (a.occurred_at, a.reference) < (asked.before, asked.below) and a.occurred_at >= $5 {conditions}
+            order by a.occurred_at desc, a.reference desc limit $7) as found
+        order by found.occurred_at desc, found.kind desc, found.reference desc, found.customer_id desc
+        limit $7) as page
     cross join lateral (
-        select a.customer_id, a.kind, a.occurred_at, a.reference,
-               case when $8 then a.details else a.details - 'items' end
-        from activities a
-        where a.customer_id = asked.customer_id and a.kind = asked.kind
-          and (a.occurred_at, a.reference) < (asked.before, asked.below) and a.occurred_at >= $5
-          and ($6::text is null or a.details ->> 'channel' = $6)
-          and ($7::int[] is null or (a.details ->> 'rating')::int = any($7))
-        order by a.occurred_at desc, a.reference desc limit $9) as found
-    order by found.occurred_at desc, found.kind desc, found.reference desc, found.customer_id desc limit $9"""
+        select a.details from activities a
+        where a.customer_id = page.customer_id and a.kind = page.kind and a.occurred_at = page.occurred_at
+          and a.reference = page.reference offset 0) as told
+    order by page.occurred_at desc, page.kind desc, page.reference desc, page.customer_id desc"""
+_CONDITIONS = """
+              and ($8::text is null or a.details ->> 'channel' = $8)
+              and ($9::int[] is null or (a.details ->> 'rating')::int = any($9))"""
+# Apart, so that the first is answered from the index alone.
+_ALL_OF_KINDS, _SOME_OF_KINDS = _TIMELINE.format(conditions=""), _TIMELINE.format(conditions=_CONDITIONS)
 
 _SAVE_CARTS = """
     insert into carts (customer_id, changed_at, change_id, channel, currency, tickets)
@@ -98,15 +110,11 @@ async def timeline(
     `customer_ids` are all ids of the one customer.
     """
     places = bounds(customer_ids, dict.fromkeys(filters.kinds), after, filters.until)
-    rows = await connection.fetch(
-        _TIMELINE,
-        *zip(*places, strict=True),
-        filters.since or EARLIEST,
-        filters.channel,
-        filters.ratings,
-        with_items,
-        limit,
-    )
+    given = [*zip(*places, strict=True), filters.since or EARLIEST, with_items, limit]
+    if filters.channel is None and filters.ratings is None:
+        rows = await connection.fetch(_ALL_OF_KINDS, *given)
+    else:
+        rows = await connection.fetch(_SOME_OF_KINDS, *given, filters.channel, filters.ratings)
     return [Activity(*row) for row in rows]
 
 
