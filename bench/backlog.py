@@ -13,6 +13,8 @@ from shared.messaging.cloudevents import binary_headers
 
 SOURCE = "shop/bench"
 _CHUNK = 5000
+# Long after any run: a ticket can be cancelled until its draw closes.
+_CLOSED, _DRAWN = "2126-11-28T08:30:00Z", "2126-11-28T09:30:00Z"
 _MOMENT = datetime(2026, 11, 22, 9, 30, tzinfo=UTC)
 
 
@@ -22,7 +24,7 @@ def _template(event: type[Event], changes: dict[str, object]) -> str:
 
 
 _TICKETS = [
-    ticket | {"id": f"tic-@n-{index}", "autoplay_id": None}
+    ticket | {"id": f"tic-@n-{index}", "autoplay_id": None, "draw_at": _DRAWN, "draw_closes_at": _CLOSED}
     for index, ticket in enumerate(TicketsPurchased.example["tickets"])
 ]
 _CUSTOMER = TicketsPurchased.example["customer"] | {"id": "cus-@c", "email": "cus-@c@example.com"}

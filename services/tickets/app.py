@@ -7,6 +7,8 @@ from services.tickets.autoplay.commands import AutoplayCommandsApi
 from services.tickets.autoplay.jobs import AutoplayRunner
 from services.tickets.autoplay.outcomes import Outcomes as AutoplayOutcomes
 from services.tickets.autoplay.surroundings import Surroundings
+from services.tickets.bulk.api import BulkApi
+from services.tickets.bulk.jobs import BulkRunner
 from services.tickets.cancellations.api import CancellationsApi
 from services.tickets.customers import store as customers
 from services.tickets.customers.events import CustomerEvents
@@ -30,6 +32,7 @@ def build(context: Context[TicketsSettings]) -> Parts:
     lead = settings.autoplay_lead
     runner = AutoplayRunner(context.unit_of_work, surroundings, lead=lead, pause=settings.autoplay_pause_seconds)
     balances = BalanceEvents(AutoplayOutcomes(settings.retry_policy))
+    bulk = BulkRunner(context.unit_of_work)
     return Parts(
         operations=operations_of(
             OrdersApi(context.database),
@@ -39,10 +42,11 @@ def build(context: Context[TicketsSettings]) -> Parts:
             DrawsApi(context.unit_of_work),
             AutoplaysApi(context.unit_of_work, surroundings, lead=lead),
             AutoplayCommandsApi(context.unit_of_work, surroundings, lead=lead),
+            BulkApi(context.unit_of_work, bulk.wake),
         ),
         handlers=[*PurchaseEvents().handlers(), *balances.handlers(), *CustomerEvents().handlers()],
         lock=customers.lock,
-        jobs=[overdue.run, runner.run],
+        jobs=[overdue.run, runner.run, bulk.run],
     )
 
 

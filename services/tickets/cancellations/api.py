@@ -2,22 +2,21 @@
 
 from collections.abc import Sequence, Set
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Annotated, Literal
 
 from pydantic import Field, StringConstraints
 
 from services.tickets.cancellations import store
-from services.tickets.cancellations.domain import Cancellation, CancellationState
+from services.tickets.cancellations.decisions import NOT_FOUND, Ask, Denied, Desk, Granted
+from services.tickets.cancellations.domain import CancellationState, TooLate
 from services.tickets.cancellations.events import cancellation_requested
 from services.tickets.customers.store import lock
 from services.tickets.lifecycle.api import TICKET_NOT_FOUND, TicketDetail, TicketPath, detail_of
-from services.tickets.lifecycle.domain import Change, Changes, Fact, Refused, Status, TicketEvent
-from services.tickets.lifecycle.store import save_changes, tickets_by_id
+from services.tickets.lifecycle.domain import Refused, Status
 from shared import audit
 from shared.contracts.base import NO_NUL
 from shared.db import Connection, Database, GroupCommit
-from shared.ids import uuid7
 from shared.messaging import Transaction, UnitOfWork
 from shared.telemetry.trace import TraceContext, bind_trace, current_trace, new_trace
 from shared.web import (
@@ -38,7 +37,11 @@ REFUSALS = {
     Refused.ALREADY_CANCELLING: ProblemType(409, Refused.ALREADY_CANCELLING, "The ticket is being cancelled already"),
     Refused.ALREADY_CANCELLED: ProblemType(409, Refused.ALREADY_CANCELLED, "The ticket is cancelled already"),
     Refused.IN_LIMBO: ProblemType(409, Refused.IN_LIMBO, "The ticket is in limbo"),
+    TooLate.DRAWN: ProblemType(409, TooLate.DRAWN, "The draw was drawn"),
+    TooLate.CLOSED: ProblemType(409, TooLate.CLOSED, "The draw is closed"),
+    TooLate.WINDOW_OVER: ProblemType(409, TooLate.WINDOW_OVER, "Tickets of the draw can be cancelled no more"),
 }
+_PROBLEMS: dict[str, ProblemType] = {problem.code: problem for problem in (*REFUSALS.values(), TICKET_NOT_FOUND)}
 
 Reason = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=2000, pattern=NO_NUL)]
 
@@ -48,6 +51,19 @@ class CancellationRequest(RequestModel):
 
     reason: Reason
     confirm: Literal[True] = Field(description="Must be true: the price is credited back and the ticket is lost.")
+
+
+class CancellationPreview(ResponseModel):
+    """What cancelling the ticket now would do: credit `amount` back, or be refused with `code`."""
+
+    ticket_id: str
+    status: Status
+    possible: bool
+    amount: int
+    currency: str
+    cancellable_until: datetime
+    code: str | None
+    detail: str | None
 
 
 class CancellationView(ResponseModel):
@@ -82,8 +98,7 @@ class _Request:
 @dataclass(frozen=True, slots=True)
 class _Accepted:
     request: _Request
-    cancellation: Cancellation
-    was: Status
+    granted: Granted
     reply: RenderedReply[TicketDetail]
 
 
@@ -131,6 +146,34 @@ class CancellationsApi:
             raise CANCELLATION_NOT_FOUND(f"The ticket {path.ticket_id} has no cancellation.")
         return CancellationView.model_validate(found)
 
+    @operation(
+        "GET",
+        "/v1/tickets/{ticket_id}/cancellation/preview",
+        permission="tickets:read",
+        summary="What cancelling a ticket would do",
+        tags=("tickets",),
+        problems=(TICKET_NOT_FOUND,),
+    )
+    async def preview_cancellation(self, path: TicketPath) -> CancellationPreview:
+        """To be shown before the confirmation. The request itself decides anew."""
+        async with self._database.read() as connection:
+            desk = await Desk.open(connection, [path.ticket_id])
+        ticket = desk.changes.ticket(path.ticket_id)
+        decision = desk.decide(Ask(path.ticket_id, "preview", "preview"))
+        denied = decision if isinstance(decision, Denied) else None
+        if ticket is None:
+            raise _PROBLEMS[NOT_FOUND](f"No ticket has the id {path.ticket_id}.")
+        return CancellationPreview(
+            ticket_id=ticket.ticket_id,
+            status=ticket.status,
+            possible=denied is None,
+            amount=ticket.bought.price,
+            currency=ticket.order.currency,
+            cancellable_until=desk.terms[ticket.ticket_id].until,
+            code=denied.code if denied else None,
+            detail=denied.detail if denied else None,
+        )
+
     async def _commit(self, requests: Sequence[_Request]) -> Sequence[RenderedReply[TicketDetail] | Exception]:
         """Answer each request; those that are accepted take effect in one transaction."""
         ticket_ids = [each.ticket_id for each in requests]
@@ -151,65 +194,47 @@ class CancellationsApi:
 async def _decide(
     connection: Connection, requests: Sequence[_Request], *, locked: Set[str]
 ) -> list[_Accepted | Problem]:
-    """What becomes of each request, in order of arrival: of several for one ticket the first wins.
-
-    A ticket that was recorded after the customers were locked is not there yet: its own customer is not locked.
-    """
+    """What becomes of each request, in order of arrival."""
     if not requests:
         return []
-    tickets = await tickets_by_id(connection, [each.ticket_id for each in requests])
-    changes = Changes(ticket for ticket in tickets if ticket.order.customer_id in locked)
-    decisions = [_decide_one(changes, each) for each in requests]
-    await save_changes(connection, changes.made)
+    desk = await Desk.open(connection, [each.ticket_id for each in requests], locked=locked)
+    decisions = [_decide_one(desk, each) for each in requests]
+    await desk.save(connection)
     return decisions
 
 
-def _decide_one(changes: Changes, request: _Request) -> _Accepted | Problem:
-    ticket = changes.ticket(request.ticket_id)
-    if ticket is None:
-        return TICKET_NOT_FOUND(f"No ticket has the id {request.ticket_id}.")
-    cancellation = Cancellation(
-        cancellation_id=str(uuid7()),
-        customer_id=ticket.order.customer_id,
-        ticket_id=ticket.ticket_id,
-        order_id=ticket.order.order_id,
-        amount=ticket.bought.price,
-        currency=ticket.order.currency,
-        reason=request.reason,
-        requested_by=request.context.principal.subject,
-        requested_at=datetime.now(UTC),
-    )
-    fact = Fact(
-        TicketEvent.CANCELLATION_REQUESTED,
-        at=cancellation.requested_at,
-        cause=cancellation.cancellation_id,
-        actor=cancellation.requested_by,
-        reason=cancellation.reason,
-    )
-    result = changes.apply(ticket.ticket_id, fact)
-    if isinstance(result, Change):
-        return _Accepted(request, cancellation, ticket.status, request.context.render(detail_of(result.ticket)))
-    return REFUSALS[Refused(result)](f"The status of ticket {ticket.ticket_id} is {ticket.status}.")
+def _decide_one(desk: Desk, request: _Request) -> _Accepted | Problem:
+    by = request.context.principal.subject
+    decision = desk.decide(Ask(request.ticket_id, request.reason, by))
+    if isinstance(decision, Denied):
+        return problem_of(decision)
+    return _Accepted(request, decision, request.context.render(detail_of(decision.ticket)))
+
+
+def problem_of(denied: Denied) -> Problem:
+    """The refusal as the caller gets it."""
+    if denied.cancellable_until is None:
+        return _PROBLEMS[denied.code](denied.detail)
+    return _PROBLEMS[denied.code](denied.detail, cancellable_until=denied.cancellable_until)
 
 
 async def _accept(transaction: Transaction, accepted: Sequence[_Accepted]) -> None:
-    await store.insert_cancellations(transaction.connection, [each.cancellation for each in accepted])
     await record(
         transaction.connection, [Outcome(each.request.context.idempotent_request, each.reply) for each in accepted]
     )
     await audit.record_all(transaction.connection, [(each.request.context, _change(each)) for each in accepted])
     for each in accepted:
         with bind_trace(each.request.trace):
-            transaction.publish(cancellation_requested(each.cancellation))
+            transaction.publish(cancellation_requested(each.granted.cancellation))
 
 
 def _change(accepted: _Accepted) -> audit.Change:
-    cancellation = accepted.cancellation
+    cancellation = accepted.granted.cancellation
     return audit.Change(
         "tickets.cancel",
         f"ticket:{cancellation.ticket_id}",
         customer_id=cancellation.customer_id,
-        before={"status": accepted.was},
+        before={"status": accepted.granted.was},
         after={"status": Status.CANCELLING, "cancellation_id": cancellation.cancellation_id},
         reason=cancellation.reason,
     )

@@ -1,7 +1,7 @@
-"""A cancellation: what an agent asked for, and what accounts made of it."""
+"""A cancellation: what an agent asked for, until when that is possible, and what accounts made of it."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 
 
@@ -15,7 +15,10 @@ class CancellationState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Cancellation:
-    """A request to cancel one ticket. `amount` is what is to be credited back, in minor units of `currency`."""
+    """A request to cancel one ticket. `amount` is what is to be credited back, in minor units of `currency`.
+
+    `bulk_id` names the bulk cancellation that it is part of.
+    """
 
     cancellation_id: str
     customer_id: str
@@ -31,3 +34,37 @@ class Cancellation:
     entry_id: str | None = None
     refusal_code: str | None = None
     refusal_reason: str | None = None
+    bulk_id: str | None = None
+
+
+class TooLate(StrEnum):
+    """Why the draw of a ticket does not let it be cancelled any more; the code that its sender gets."""
+
+    DRAWN = "draw_drawn"
+    CLOSED = "draw_closed"
+    WINDOW_OVER = "cancellation_window_over"
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """What the draw of a ticket says about cancelling it. `window` is how long before closing that ends."""
+
+    closes_at: datetime
+    window: timedelta = timedelta(0)
+    drawn: bool = False
+    draw_cancelled: bool = False
+
+    @property
+    def until(self) -> datetime:
+        """The moment from which on it is too late."""
+        return self.closes_at - self.window
+
+    def too_late(self, now: datetime) -> TooLate | None:
+        """Why it is too late now, None when it is not. A ticket of a cancelled draw can always be cancelled."""
+        if self.draw_cancelled:
+            return None
+        if self.drawn:
+            return TooLate.DRAWN
+        if now >= self.closes_at:
+            return TooLate.CLOSED
+        return TooLate.WINDOW_OVER if now >= self.until else None

@@ -1,14 +1,17 @@
 """Cancellations: requested, found again, settled."""
 
 from collections.abc import Sequence
+from datetime import datetime, timedelta
 
 import asyncpg
 
-from services.tickets.cancellations.domain import Cancellation, CancellationState
+from services.tickets.cancellations.domain import Cancellation, CancellationState, Terms
+from services.tickets.lifecycle.domain import Ticket
 from shared.db import Connection
 
 _COLUMNS = """c.cancellation_id, c.customer_id, c.ticket_id, c.order_id, c.amount, c.currency, c.reason,
-    c.requested_by, c.requested_at, c.state, c.settled_at, c.entry_id, c.refusal_code, c.refusal_reason"""
+    c.requested_by, c.requested_at, c.state, c.settled_at, c.entry_id, c.refusal_code, c.refusal_reason,
+    c.bulk_id"""
 
 
 async def customers_of_tickets(connection: Connection, ticket_ids: Sequence[str]) -> list[str]:
@@ -19,19 +22,47 @@ async def customers_of_tickets(connection: Connection, ticket_ids: Sequence[str]
     return [row[0] for row in rows]
 
 
+async def terms_of(connection: Connection, tickets: Sequence[Ticket]) -> tuple[datetime, dict[str, Terms]]:
+    """The database's time, and what the draws of tickets say about cancelling them, by ticket id.
+
+    The times that a ticket was sold with count until somebody sets those of its draw.
+    """
+    draws = sorted({(ticket.bought.lottery, ticket.bought.draw_number) for ticket in tickets})
+    rows = await connection.fetch(
+        """select clock_timestamp(), asked.lottery, asked.draw_number, d.outcome, l.cancellation_window,
+                  case d.origin when 'api' then d.closes_at end
+           from unnest(array[''] || $1::text[], array[-1] || $2::bigint[]) as asked (lottery, draw_number)
+               left join draws d on d.lottery = asked.lottery and d.draw_number = asked.draw_number
+               left join lotteries l on l.lottery = asked.lottery""",
+        [lottery for lottery, _ in draws],
+        [number for _, number in draws],
+    )
+    known = {(lottery, number): rest for _, lottery, number, *rest in rows}
+    terms = {}
+    for ticket in tickets:
+        outcome, window, closes_at = known[ticket.bought.lottery, ticket.bought.draw_number]
+        terms[ticket.ticket_id] = Terms(
+            closes_at=closes_at or ticket.bought.draw_closes_at,
+            window=window or timedelta(0),
+            drawn=outcome == "drawn",
+            draw_cancelled=outcome == "cancelled",
+        )
+    return rows[0][0], terms
+
+
 async def insert_cancellations(connection: Connection, cancellations: Sequence[Cancellation]) -> None:
     """Record new requests."""
     if not cancellations:
         return
     await connection.execute(
         """insert into cancellations (cancellation_id, customer_id, ticket_id, order_id, amount, currency, reason,
-                                      requested_by, requested_at)
+                                      requested_by, requested_at, bulk_id)
            select * from unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::bigint[], $6::text[], $7::text[],
-                                $8::text[], $9::timestamptz[])""",
+                                $8::text[], $9::timestamptz[], $10::text[])""",
         *zip(
             *(
                 (c.cancellation_id, c.customer_id, c.ticket_id, c.order_id, c.amount, c.currency, c.reason,
-                 c.requested_by, c.requested_at)
+                 c.requested_by, c.requested_at, c.bulk_id)
                 for c in cancellations
             ),
             strict=True,

@@ -197,6 +197,11 @@ class Changes:
         """The ticket as it stands now, None when it is not among these."""
         return self._tickets.get(ticket_id)
 
+    def refusal(self, ticket_id: str, event: TicketEvent) -> Refused | None:
+        """Why the table refuses an event of one of the tickets, None when it does not."""
+        decision = TRANSITIONS[self._tickets[ticket_id].state][event]
+        return decision if isinstance(decision, Refused) else None
+
     def apply(self, ticket_id: str, fact: Fact) -> Change | Ignored | Refused:
         """Apply a fact to one of the tickets by the table."""
         ticket = self._tickets[ticket_id]

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.tickets.cancellations.api import REFUSALS
+from services.tickets.cancellations.domain import TooLate
 from services.tickets.lifecycle.domain import (
     TRANSITIONS,
     Change,
@@ -91,7 +92,8 @@ def test_only_an_agents_request_is_refused_and_each_refusal_has_a_problem() -> N
             assert not isinstance(TRANSITIONS[state][event], Refused)
         else:
             assert not isinstance(TRANSITIONS[state][event], Ignored)
-    assert {code: problem.code for code, problem in REFUSALS.items()} == {code: code.value for code in Refused}
+    assert all(problem.code == code.value for code, problem in REFUSALS.items())
+    assert {*REFUSALS} == {*Refused, *TooLate}
 
 
 @pytest.mark.parametrize(

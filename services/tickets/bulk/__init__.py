@@ -1,0 +1,1 @@
+"""Bulk cancellations: all tickets of an order or of a cancelled draw, as a job with progress."""

@@ -1,0 +1,125 @@
+"""Works bulk cancellations off, piece by piece. Replicas share the pieces; what a killed one had begun comes again."""
+
+import asyncio
+from datetime import timedelta
+from time import monotonic
+
+from services.tickets.bulk import store
+from services.tickets.bulk.domain import Bulk, BulkKind, BulkState, Chunk, TicketRefused
+from services.tickets.cancellations.decisions import Ask, Denied, Desk
+from services.tickets.cancellations.events import cancellation_requested
+from services.tickets.cancellations.store import customers_of_tickets
+from services.tickets.customers.store import lock
+from shared.db import is_transient
+from shared.messaging import Transaction, UnitOfWork
+from shared.telemetry.logging import get_logger
+from shared.telemetry.trace import bind_trace, new_trace
+
+log = get_logger(__name__)
+
+LOOK_EVERY = timedelta(seconds=1)
+
+
+class BulkRunner:
+    """Looks for jobs to do again and again; `wake` says that there is one."""
+
+    def __init__(self, unit_of_work: UnitOfWork, *, pause: timedelta = timedelta(seconds=0.5)) -> None:
+        self._unit_of_work = unit_of_work
+        self._pause = pause.total_seconds()
+        self._awake = asyncio.Event()
+        self._looked: dict[str, float] = {}
+
+    def wake(self) -> None:
+        """Look at once."""
+        self._awake.set()
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Work until `stop` is set; faults that pass are waited out."""
+        while not stop.is_set():
+            try:
+                self._awake.clear()
+                while await self.step() and not stop.is_set():
+                    pass
+            except Exception as error:
+                if not is_transient(error):
+                    raise
+                log.warning("bulk cancellations will be gone on with", error=repr(error)[:200])
+            await self._rest(stop)
+
+    async def step(self) -> bool:
+        """Do the next piece of each job; False when there is nothing to do now."""
+        async with self._unit_of_work.database.read() as connection:
+            jobs = await store.running(connection)
+        self._looked = {job.bulk_id: self._looked.get(job.bulk_id, 0.0) for job in jobs}
+        done = [await self._advance(job) for job in jobs]
+        return any(done)
+
+    async def _advance(self, job: Bulk) -> bool:
+        if monotonic() - self._looked[job.bulk_id] >= LOOK_EVERY.total_seconds():
+            self._looked[job.bulk_id] = monotonic()
+            await self._look(job)
+        if job.state is BulkState.COLLECTING:
+            return await self._collect(job)
+        if job.state is BulkState.CANCELLING:
+            return await self._cancel(job)
+        return False
+
+    async def _collect(self, job: Bulk) -> bool:
+        async with self._unit_of_work.begin() as transaction:
+            connection = transaction.connection
+            if not await store.hold(connection, job.bulk_id, BulkState.COLLECTING):
+                return False
+            await store.collect(connection, job, live_only=False)
+            await store.set_state(connection, job.bulk_id, BulkState.CANCELLING)
+        return True
+
+    async def _cancel(self, job: Bulk) -> bool:
+        """One piece; when there is none left, what was bought meanwhile."""
+        async with self._unit_of_work.begin() as transaction:
+            connection = transaction.connection
+            chunk = await store.take_chunk(connection, job.bulk_id)
+            if chunk is not None:
+                await _cancel_chunk(transaction, job, chunk)
+                return True
+            if await store.has_chunks(connection, job.bulk_id):
+                return False
+            if not await store.hold(connection, job.bulk_id, BulkState.CANCELLING):
+                return False
+            # Purchases of a cancelled draw may still have been on their way.
+            if job.kind is BulkKind.DRAW and await store.collect(connection, job, live_only=True):
+                return True
+            await store.set_state(connection, job.bulk_id, BulkState.SETTLING)
+        return True
+
+    async def _look(self, job: Bulk) -> None:
+        async with self._unit_of_work.begin() as transaction:
+            connection = transaction.connection
+            if await store.hold(connection, job.bulk_id, job.state):
+                unsettled = await store.look(connection, job.bulk_id)
+                if unsettled == 0 and job.state is BulkState.SETTLING:
+                    await store.set_state(connection, job.bulk_id, BulkState.COMPLETED)
+
+    async def _rest(self, stop: asyncio.Event) -> None:
+        stopped, awake = asyncio.create_task(stop.wait()), asyncio.create_task(self._awake.wait())
+        await asyncio.wait([stopped, awake], timeout=self._pause, return_when=asyncio.FIRST_COMPLETED)
+        stopped.cancel()
+        awake.cancel()
+
+
+async def _cancel_chunk(transaction: Transaction, job: Bulk, chunk: Chunk) -> None:
+    connection = transaction.connection
+    customers = await customers_of_tickets(connection, chunk.tickets)
+    await lock(connection, customers)
+    desk = await Desk.open(connection, chunk.tickets, locked=set(customers))
+    refused = []
+    for ticket_id in chunk.tickets:
+        decision = desk.decide(Ask(ticket_id, job.reason, job.requested_by, job.bulk_id))
+        if isinstance(decision, Denied):
+            ticket = desk.changes.ticket(ticket_id)
+            customer = ticket.order.customer_id if ticket is not None else ""
+            refused.append(TicketRefused(customer, ticket_id, decision.code, decision.detail))
+    await desk.save(connection)
+    await store.finish_chunk(connection, job.bulk_id, chunk.number, accepted=len(desk.granted), refused=refused)
+    with bind_trace(new_trace()):
+        for cancellation in desk.granted:
+            transaction.publish(cancellation_requested(cancellation))

@@ -1,0 +1,126 @@
+"""What becomes of requests to cancel tickets, one by one or many at once: by the status table and the draw's terms."""
+
+from collections.abc import Mapping, Sequence, Set
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Self
+
+from services.tickets.cancellations import store
+from services.tickets.cancellations.domain import Cancellation, Terms, TooLate
+from services.tickets.lifecycle.domain import Change, Changes, Fact, Status, Ticket, TicketEvent
+from services.tickets.lifecycle.store import save_changes, tickets_by_id
+from shared.db import Connection
+from shared.ids import uuid7
+
+NOT_FOUND = "ticket_not_found"
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """A request to cancel a ticket: why, by whom, and as part of which bulk cancellation."""
+
+    ticket_id: str
+    reason: str
+    by: str
+    bulk_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Granted:
+    """A request that is granted, and the ticket's status before it."""
+
+    cancellation: Cancellation
+    was: Status
+    ticket: Ticket
+
+
+@dataclass(frozen=True, slots=True)
+class Denied:
+    """A request that is refused: `code` is stable, `detail` is for people."""
+
+    code: str
+    detail: str
+    cancellable_until: datetime | None = None
+
+
+@dataclass(slots=True)
+class Desk:
+    """Decides requests for tickets whose customers are locked, in order: of several for one ticket the first wins."""
+
+    changes: Changes
+    terms: Mapping[str, Terms]
+    now: datetime
+    granted: list[Cancellation] = field(default_factory=list)
+
+    @classmethod
+    async def open(cls, connection: Connection, ticket_ids: Sequence[str], *, locked: Set[str] | None = None) -> Self:
+        """A desk for these tickets. Without `locked`, the locked customers, it may only be looked at, not saved.
+
+        A ticket that was recorded after its customer was to be locked is not there yet.
+        """
+        found = await tickets_by_id(connection, ticket_ids)
+        tickets = [ticket for ticket in found if locked is None or ticket.order.customer_id in locked]
+        now, terms = await store.terms_of(connection, tickets)
+        return cls(Changes(tickets), terms, now)
+
+    def decide(self, ask: Ask) -> Granted | Denied:
+        """Grant or refuse one request."""
+        ticket = self.changes.ticket(ask.ticket_id)
+        if ticket is None:
+            return Denied(NOT_FOUND, f"No ticket has the id {ask.ticket_id}.")
+        if (refused := self.changes.refusal(ticket.ticket_id, TicketEvent.CANCELLATION_REQUESTED)) is not None:
+            return Denied(refused, f"The status of ticket {ticket.ticket_id} is {ticket.status}.")
+        if (late := self.too_late(ticket)) is not None:
+            return late
+        cancellation = new_cancellation(ticket, ask, self.now)
+        result = self.changes.apply(ticket.ticket_id, requested(cancellation))
+        if not isinstance(result, Change):
+            raise TypeError(f"the status table did not cancel: {result}")
+        self.granted.append(cancellation)
+        return Granted(cancellation, ticket.status, result.ticket)
+
+    def too_late(self, ticket: Ticket) -> Denied | None:
+        """The refusal of a ticket whose draw does not let it be cancelled any more."""
+        terms = self.terms[ticket.ticket_id]
+        late = terms.too_late(self.now)
+        if late is None:
+            return None
+        draw = f"Draw {ticket.bought.draw_number} of {ticket.bought.lottery}"
+        details = {
+            TooLate.DRAWN: f"{draw} was drawn.",
+            TooLate.CLOSED: f"{draw} closed at {terms.closes_at.isoformat()}.",
+            TooLate.WINDOW_OVER: f"Tickets of {draw} could be cancelled until {terms.until.isoformat()}.",
+        }
+        return Denied(late, details[late], terms.until)
+
+    async def save(self, connection: Connection) -> None:
+        """Write what was granted."""
+        await save_changes(connection, self.changes.made)
+        await store.insert_cancellations(connection, self.granted)
+
+
+def new_cancellation(ticket: Ticket, ask: Ask, now: datetime) -> Cancellation:
+    """The cancellation that a granted request makes."""
+    return Cancellation(
+        cancellation_id=str(uuid7()),
+        customer_id=ticket.order.customer_id,
+        ticket_id=ticket.ticket_id,
+        order_id=ticket.order.order_id,
+        amount=ticket.bought.price,
+        currency=ticket.order.currency,
+        reason=ask.reason,
+        requested_by=ask.by,
+        requested_at=now,
+        bulk_id=ask.bulk_id,
+    )
+
+
+def requested(cancellation: Cancellation, event: TicketEvent = TicketEvent.CANCELLATION_REQUESTED) -> Fact:
+    """What a cancellation means for its ticket."""
+    return Fact(
+        event,
+        at=cancellation.requested_at,
+        cause=cancellation.cancellation_id,
+        actor=cancellation.requested_by,
+        reason=cancellation.reason,
+    )

@@ -1,0 +1,73 @@
+"""Until when a ticket can be cancelled: its draw's closing time, the lottery's window, and what became of it."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from tests.support.http import ApiClient
+from tests.support.partition import Partition
+from tests.support.tickets import debited, payment_refused, purchase, states, ticket
+
+pytestmark = pytest.mark.requirement("T5")
+
+BODY = {"reason": "Customer bought the wrong draw", "confirm": True}
+
+
+def times(**closes_in: float) -> dict[str, Any]:
+    closes = datetime.now(UTC) + timedelta(**closes_in)
+    return {"draw_closes_at": closes.isoformat(), "draw_at": (closes + timedelta(hours=1)).isoformat()}
+
+
+async def lottery_of(api: ApiClient) -> str:
+    return str((await api.get("/v1/lotteries")).body["items"][0]["lottery_id"])
+
+
+async def test_after_the_draw_closed_it_is_too_late(partition: Partition, api: ApiClient) -> None:
+    await partition.deliver(purchase("c1", "o1", ticket("t1", **times(seconds=-1))), debited("c1", "o1"))
+    preview = (await api.get("/v1/tickets/t1/cancellation/preview")).body
+    assert (preview["possible"], preview["code"], preview["amount"]) == (False, "draw_closed", 1000)
+    answer = await api.post("/v1/tickets/t1/cancellation", BODY, key="k1")
+    assert (answer.status, answer.body["code"]) == (409, "draw_closed")
+    assert answer.body["cancellable_until"] is not None
+    assert await states(partition) == {"t1": "paid"}
+
+
+async def test_the_window_of_a_lottery_ends_it_earlier(partition: Partition, api: ApiClient) -> None:
+    await partition.deliver(purchase("c1", "o1", ticket("t1", **times(minutes=20)), ticket("t2", **times(hours=2))))
+    lottery = f"/v1/lotteries/{await lottery_of(api)}"
+    assert (await api.get("/v1/tickets/t1/cancellation/preview")).body["possible"] is True
+    await api.patch(lottery, {"cancellation_window_minutes": 30}, etag="*")
+    answer = await api.post("/v1/tickets/t1/cancellation", BODY, key="k1")
+    assert (answer.status, answer.body["code"]) == (409, "cancellation_window_over")
+    await api.patch(lottery, {"cancellation_window_minutes": 10}, etag="*")
+    assert (await api.post("/v1/tickets/t1/cancellation", BODY, key="k1")).status == 202
+
+
+async def test_the_times_that_somebody_set_for_the_draw_count(partition: Partition, api: ApiClient) -> None:
+    await partition.deliver(purchase("c1", "o1", ticket("t1", **times(hours=1)), ticket("t2", **times(hours=1))))
+    draw = f"/v1/lotteries/{await lottery_of(api)}/draws/4521"
+    past = (datetime.now(UTC) - timedelta(minutes=1)).isoformat()
+    assert (await api.patch(draw, {"closes_at": past}, etag="*")).status == 200
+    assert (await api.post("/v1/tickets/t1/cancellation", BODY, key="k1")).body["code"] == "draw_closed"
+    assert (await api.post(f"{draw}/drawing", {"confirm": True}, key="d")).status == 200
+    drawn = await api.post("/v1/tickets/t1/cancellation", BODY, key="k1")
+    assert (drawn.status, drawn.body["code"]) == (409, "draw_drawn")
+
+
+async def test_a_ticket_of_a_cancelled_draw_can_be_cancelled_however_late(partition: Partition, api: ApiClient) -> None:
+    await partition.deliver(purchase("c1", "o1", ticket("t1", **times(days=-3))))
+    draw = f"/v1/lotteries/{await lottery_of(api)}/draws/4521"
+    body = {"reason": "machine broken", "confirm": True, "cancel_tickets": False}
+    cancelled = await api.post(f"{draw}/cancellation", body, key="d")
+    assert (cancelled.status, cancelled.body["draw"]["state"], cancelled.body["bulk"]) == (202, "cancelled", None)
+    assert (await api.post("/v1/tickets/t1/cancellation", BODY, key="k1")).status == 202
+
+
+async def test_its_own_status_is_told_before_the_draws(partition: Partition, api: ApiClient) -> None:
+    closed = times(days=-1)
+    await partition.deliver(purchase("c1", "o1", ticket("t1", **closed)), payment_refused("c1", "o1"))
+    assert (await api.post("/v1/tickets/t1/cancellation", BODY, key="k1")).body["code"] == "ticket_in_limbo"
+    preview = (await api.get("/v1/tickets/t1/cancellation/preview")).body
+    assert (preview["code"], preview["status"]) == ("ticket_in_limbo", "limbo")
+    assert (await api.get("/v1/tickets/none/cancellation/preview")).status == 404
