@@ -15,6 +15,8 @@ from services.tickets.customers.events import CustomerEvents
 from services.tickets.draws.api import DrawsApi
 from services.tickets.draws.catalogue import LotteriesApi
 from services.tickets.lifecycle.api import TicketsApi
+from services.tickets.limbo.api import LimboApi
+from services.tickets.limbo.jobs import LimboGauge
 from services.tickets.orders.api import OrdersApi
 from services.tickets.orders.events import PurchaseEvents
 from services.tickets.settings import TicketsSettings
@@ -43,10 +45,11 @@ def build(context: Context[TicketsSettings]) -> Parts:
             AutoplaysApi(context.unit_of_work, surroundings, lead=lead),
             AutoplayCommandsApi(context.unit_of_work, surroundings, lead=lead),
             BulkApi(context.unit_of_work, bulk.wake),
+            LimboApi(context.unit_of_work),
         ),
         handlers=[*PurchaseEvents().handlers(), *balances.handlers(), *CustomerEvents().handlers()],
         lock=customers.lock,
-        jobs=[overdue.run, runner.run, bulk.run],
+        jobs=[overdue.run, runner.run, bulk.run, LimboGauge(context.database).run],
     )
 
 

@@ -35,6 +35,7 @@ from shared.contracts.tickets import (
     TicketCancelled,
     TicketsInLimbo,
     TicketsPaid,
+    TicketsPaymentRetried,
     TicketsPurchased,
 )
 
@@ -71,6 +72,7 @@ __all__ = [
     "TicketCancelled",
     "TicketsInLimbo",
     "TicketsPaid",
+    "TicketsPaymentRetried",
     "TicketsPurchased",
     "VisitMade",
     "event_types",

@@ -147,3 +147,28 @@ class TicketsInLimbo(CustomerEvent):
     code: Identifier
     reason: LongText
     ticket_ids: Annotated[list[Identifier], Field(min_length=1, max_length=1000)]
+
+
+class TicketsPaymentRetried(CustomerEvent):
+    """An agent has the refused or overdue payment of an order decided anew; `retry_id` is new with each time."""
+
+    type: ClassVar[str] = "recourse.tickets.payment_retried.v1"
+    topic: ClassVar[str] = "tickets"
+    example: ClassVar[dict[str, Any]] = _PLACE | {
+        "retry_id": "0199a1f0-0000-7000-8000-000000000003",
+        "occurred_at": _ORDER["occurred_at"],
+        "payment": _ORDER["payment"],
+        "tickets": 2,
+        "reason": "The customer has paid in",
+        "requested_by": "supervisor-3",
+        "requested_at": "2026-11-22T11:00:00Z",
+    }
+
+    retry_id: Identifier
+    order_id: Identifier
+    occurred_at: Moment
+    payment: Payment
+    tickets: Annotated[int, Field(ge=1, le=1000, description="How many tickets the order has")]
+    reason: LongText
+    requested_by: ShortText
+    requested_at: Moment

@@ -63,6 +63,16 @@ def debited(customer: str, order: str, *, entry: str | None = None, kind: str = 
     return BalanceDebited.model_validate_json(orjson.dumps(data))
 
 
+def payment_settled_after_retry(customer: str, order: str, retry: str) -> BalanceDebited:
+    """Accounts booked the purchase of an order after it was asked again."""
+    data = BalanceDebited.example | {
+        "customer_id": customer,
+        "entry_id": f"entry-{retry[:8]}",
+        "cause": {"kind": "order", "id": retry, "order_id": order},
+    }
+    return BalanceDebited.model_validate_json(orjson.dumps(data))
+
+
 def payment_refused(customer: str, order: str, code: str = "insufficient_balance") -> BalanceRefused:
     """Accounts did not book an order."""
     return _refused(customer, {"kind": "order", "id": order, "order_id": order}, code)

@@ -8,6 +8,7 @@ from pydantic import Field
 from services.tickets.lifecycle import store
 from services.tickets.lifecycle.domain import Status, Ticket
 from services.tickets.lifecycle.store import TimelineEntry
+from services.tickets.limbo.domain import Resolution, suggest
 from shared.contracts.base import Identifier
 from shared.db import Database
 from shared.web import (
@@ -60,6 +61,17 @@ class LimboView(ResponseModel):
     code: str
     reason: str
     since: datetime
+    suggested_action: Resolution
+    advice: str = Field(description="What to look at before.")
+
+    @classmethod
+    def of(cls, ticket: Ticket) -> Self | None:
+        """What a ticket waits for, None when it is not in limbo."""
+        if ticket.limbo is None:
+            return None
+        action, advice = suggest(ticket.state, ticket.limbo.code)
+        limbo = ticket.limbo
+        return cls(code=limbo.code, reason=limbo.reason, since=limbo.since, suggested_action=action, advice=advice)
 
 
 class TicketDetail(TicketSummary):
@@ -136,7 +148,7 @@ def detail_of(ticket: Ticket) -> Reply[TicketDetail]:
         terminal_id=order.terminal_id,
         payment_transaction_id=order.transaction_id,
         payment_method=order.payment_method,
-        limbo=LimboView.model_validate(ticket.limbo) if ticket.limbo else None,
+        limbo=LimboView.of(ticket),
     )
     # Both numbers only grow, so their sum is another one whenever either is.
     return Reply(detail, version=ticket.version + ticket.customer_revision)

@@ -44,6 +44,10 @@ class TicketEvent(StrEnum):
     CANCELLATION_REQUESTED = "cancellation_requested"
     REVERSAL_CREDITED = "reversal_credited"
     REVERSAL_REFUSED = "reversal_refused"
+    # An agent's word on a ticket in limbo.
+    RESOLVED_PAID = "resolved_paid"
+    RESOLVED_CANCELLED = "resolved_cancelled"
+    RETRIED = "retried"
 
 
 class Ignored(StrEnum):
@@ -61,6 +65,7 @@ class Refused(StrEnum):
     ALREADY_CANCELLING = "ticket_already_cancelling"
     ALREADY_CANCELLED = "ticket_already_cancelled"
     IN_LIMBO = "ticket_in_limbo"
+    NOT_IN_LIMBO = "ticket_not_in_limbo"
 
 
 Decision = State | Ignored | Refused
@@ -68,6 +73,8 @@ Decision = State | Ignored | Refused
 # Money decides: a payment booked after it was refused or overdue makes the ticket paid, a reversal booked after it was
 # refused makes it cancelled. Once a cancellation is requested only its reversal counts: the payment's result comes
 # before that of the reversal, so one that comes after is the repetition of an old one.
+# In limbo an agent decides: that the ticket counts as paid; that it is cancelled, at once where there is nothing that
+# accounts would credit, by a new request to accounts where it may have been charged; or that accounts is asked again.
 TRANSITIONS: Mapping[State, Mapping[TicketEvent, Decision]] = {
     State.PURCHASED: {
         TicketEvent.PAYMENT_CONFIRMED: State.PAID,
@@ -76,6 +83,9 @@ TRANSITIONS: Mapping[State, Mapping[TicketEvent, Decision]] = {
         TicketEvent.CANCELLATION_REQUESTED: State.CANCELLING,
         TicketEvent.REVERSAL_CREDITED: Ignored.NO_CANCELLATION,
         TicketEvent.REVERSAL_REFUSED: Ignored.NO_CANCELLATION,
+        TicketEvent.RESOLVED_PAID: Refused.NOT_IN_LIMBO,
+        TicketEvent.RESOLVED_CANCELLED: Refused.NOT_IN_LIMBO,
+        TicketEvent.RETRIED: Refused.NOT_IN_LIMBO,
     },
     State.PAID: {
         TicketEvent.PAYMENT_CONFIRMED: Ignored.PAYMENT_KNOWN,
@@ -84,6 +94,9 @@ TRANSITIONS: Mapping[State, Mapping[TicketEvent, Decision]] = {
         TicketEvent.CANCELLATION_REQUESTED: State.CANCELLING,
         TicketEvent.REVERSAL_CREDITED: Ignored.NO_CANCELLATION,
         TicketEvent.REVERSAL_REFUSED: Ignored.NO_CANCELLATION,
+        TicketEvent.RESOLVED_PAID: Refused.NOT_IN_LIMBO,
+        TicketEvent.RESOLVED_CANCELLED: Refused.NOT_IN_LIMBO,
+        TicketEvent.RETRIED: Refused.NOT_IN_LIMBO,
     },
     State.CANCELLING: {
         TicketEvent.PAYMENT_CONFIRMED: Ignored.CANCELLATION_DECIDES,
@@ -92,6 +105,9 @@ TRANSITIONS: Mapping[State, Mapping[TicketEvent, Decision]] = {
         TicketEvent.CANCELLATION_REQUESTED: Refused.ALREADY_CANCELLING,
         TicketEvent.REVERSAL_CREDITED: State.CANCELLED,
         TicketEvent.REVERSAL_REFUSED: State.LIMBO_REVERSAL_REFUSED,
+        TicketEvent.RESOLVED_PAID: Refused.NOT_IN_LIMBO,
+        TicketEvent.RESOLVED_CANCELLED: Refused.NOT_IN_LIMBO,
+        TicketEvent.RETRIED: Refused.NOT_IN_LIMBO,
     },
     State.CANCELLED: {
         TicketEvent.PAYMENT_CONFIRMED: Ignored.CANCELLATION_DECIDES,
@@ -100,6 +116,9 @@ TRANSITIONS: Mapping[State, Mapping[TicketEvent, Decision]] = {
         TicketEvent.CANCELLATION_REQUESTED: Refused.ALREADY_CANCELLED,
         TicketEvent.REVERSAL_CREDITED: Ignored.REVERSAL_KNOWN,
         TicketEvent.REVERSAL_REFUSED: Ignored.REVERSAL_KNOWN,
+        TicketEvent.RESOLVED_PAID: Refused.NOT_IN_LIMBO,
+        TicketEvent.RESOLVED_CANCELLED: Refused.NOT_IN_LIMBO,
+        TicketEvent.RETRIED: Refused.NOT_IN_LIMBO,
     },
     State.LIMBO_PAYMENT_REFUSED: {
         TicketEvent.PAYMENT_CONFIRMED: State.PAID,
@@ -108,6 +127,9 @@ TRANSITIONS: Mapping[State, Mapping[TicketEvent, Decision]] = {
         TicketEvent.CANCELLATION_REQUESTED: Refused.IN_LIMBO,
         TicketEvent.REVERSAL_CREDITED: Ignored.NO_CANCELLATION,
         TicketEvent.REVERSAL_REFUSED: Ignored.NO_CANCELLATION,
+        TicketEvent.RESOLVED_PAID: State.PAID,
+        TicketEvent.RESOLVED_CANCELLED: State.CANCELLED,
+        TicketEvent.RETRIED: State.PURCHASED,
     },
     State.LIMBO_PAYMENT_OVERDUE: {
         TicketEvent.PAYMENT_CONFIRMED: State.PAID,
@@ -116,6 +138,9 @@ TRANSITIONS: Mapping[State, Mapping[TicketEvent, Decision]] = {
         TicketEvent.CANCELLATION_REQUESTED: Refused.IN_LIMBO,
         TicketEvent.REVERSAL_CREDITED: Ignored.NO_CANCELLATION,
         TicketEvent.REVERSAL_REFUSED: Ignored.NO_CANCELLATION,
+        TicketEvent.RESOLVED_PAID: State.PAID,
+        TicketEvent.RESOLVED_CANCELLED: State.CANCELLING,
+        TicketEvent.RETRIED: State.PURCHASED,
     },
     State.LIMBO_REVERSAL_REFUSED: {
         TicketEvent.PAYMENT_CONFIRMED: Ignored.CANCELLATION_DECIDES,
@@ -124,6 +149,9 @@ TRANSITIONS: Mapping[State, Mapping[TicketEvent, Decision]] = {
         TicketEvent.CANCELLATION_REQUESTED: Refused.IN_LIMBO,
         TicketEvent.REVERSAL_CREDITED: State.CANCELLED,
         TicketEvent.REVERSAL_REFUSED: Ignored.REVERSAL_KNOWN,
+        TicketEvent.RESOLVED_PAID: State.PAID,
+        TicketEvent.RESOLVED_CANCELLED: State.CANCELLED,
+        TicketEvent.RETRIED: State.CANCELLING,
     },
 }
 

@@ -98,7 +98,7 @@ def _fact(event: Received[Any], happened: TicketEvent) -> Fact:
 async def _settle_payments(batch: Batch[Any], results: Sequence[Result]) -> None:
     if not results:
         return
-    orders = {(result.event.key, result.data.cause.id) for result in results}
+    orders = {(result.event.key, _order_of(result)) for result in results}
     tickets = await tickets_of_orders(batch.connection, sorted(orders))
     of_order: dict[tuple[str, str], list[str]] = defaultdict(list)
     for ticket in tickets:
@@ -106,14 +106,19 @@ async def _settle_payments(batch: Batch[Any], results: Sequence[Result]) -> None
     changes = Changes(tickets)
     unknown = []
     for result in results:
-        ticket_ids = of_order.get((result.event.key, result.data.cause.id))
+        ticket_ids = of_order.get((result.event.key, _order_of(result)))
         if ticket_ids is None:
             unknown.append(result)
             continue
         for announcement in announcements(changes.apply_to_all(ticket_ids, result.fact)):
             batch.publish(announcement, cause=result.event)
     await save_changes(batch.connection, changes.made)
-    await _set_aside(batch, [(result, result.data.cause.id) for result in unknown])
+    await _set_aside(batch, [(result, _order_of(result)) for result in unknown])
+
+
+def _order_of(result: Result) -> str:
+    """The order that was paid or not: a payment that was asked for again has an id of its own."""
+    return result.data.cause.order_id or result.data.cause.id
 
 
 async def _settle_reversals(batch: Batch[Any], results: Sequence[Result]) -> None:

@@ -21,8 +21,8 @@ LONGEST_PAUSE = 5.0
 class OverduePayments:
     """Looks for overdue tickets again and again. The database's clock counts, and replicas may all run it.
 
-    `timeout` is counted from when the ticket was recorded, not from when it was bought: after an outage, tickets
-    that come late still get their time.
+    `timeout` is counted from when the ticket was recorded or its payment asked for again, not from when it was bought:
+    after an outage, tickets that come late still get their time.
     """
 
     def __init__(self, unit_of_work: UnitOfWork, *, timeout: timedelta, batch_size: int = 500) -> None:

@@ -11,8 +11,8 @@ async def overdue_tickets(
     """The database's time, and (customer id, ticket id) of tickets still unpaid after `timeout`, oldest first."""
     rows = await connection.fetch(
         """select now(), customer_id, ticket_id from tickets
-           where state = 'purchased' and recorded_at <= now() - $1::interval
-           order by recorded_at limit $2""",
+           where state = 'purchased' and payment_asked_at <= now() - $1::interval
+           order by payment_asked_at limit $2""",
         timeout, limit,
     )  # fmt: skip
     now = rows[0][0] if rows else await connection.fetchval("select now()")

@@ -26,7 +26,9 @@ async def age(partition: Partition, *orders: str) -> None:
     """Make orders as old as the timeout allows."""
     async with partition.unit_of_work.begin() as transaction:
         await transaction.connection.execute(
-            "update tickets set recorded_at = recorded_at - $1::interval where order_id = any($2)", TIMEOUT, orders
+            "update tickets set payment_asked_at = payment_asked_at - $1::interval where order_id = any($2)",
+            TIMEOUT,
+            orders,
         )
 
 
@@ -113,6 +115,7 @@ async def impatient(infra: Infra) -> AsyncIterator[Partition]:
 async def test_the_service_runs_the_job_until_it_is_stopped(impatient: Partition) -> None:
     stop = asyncio.Event()
     run = impatient.parts.jobs[0]
+    run, *_ = impatient.parts.jobs
     running = asyncio.ensure_future(run(stop))
     await impatient.deliver(purchase("c1", "o1", "t1"))
     await eventually(lambda: _is_overdue(impatient), seconds=30)

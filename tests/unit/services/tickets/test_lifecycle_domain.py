@@ -25,8 +25,13 @@ from services.tickets.lifecycle.domain import (
 )
 from services.tickets.orders.domain import BoughtTicket, Order, Outcome
 
+pytestmark = pytest.mark.requirement("T3")
+
 NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
+RESOLUTIONS = {TicketEvent.RESOLVED_PAID, TicketEvent.RESOLVED_CANCELLED, TicketEvent.RETRIED}
+REQUESTS = {TicketEvent.CANCELLATION_REQUESTED, *RESOLUTIONS}
 EVENTS = st.lists(st.sampled_from(TicketEvent), max_size=12)
+UNRESOLVED = st.lists(st.sampled_from([event for event in TicketEvent if event not in RESOLUTIONS]), max_size=12)
 
 
 def ticket(ticket_id: str = "t1", state: State = State.PURCHASED) -> Ticket:
@@ -47,13 +52,27 @@ class Model:
     reversal: str = "none"
 
     def happens(self, event: TicketEvent) -> None:
-        if event is TicketEvent.CANCELLATION_REQUESTED:
+        if event in RESOLUTIONS:
+            if self.status is Status.LIMBO:
+                self._resolve(event)
+        elif event is TicketEvent.CANCELLATION_REQUESTED:
             if self.reversal == "none" and self.payment in {"open", "confirmed"}:
                 self.reversal = "requested"
         elif event in {TicketEvent.REVERSAL_CREDITED, TicketEvent.REVERSAL_REFUSED}:
             self._reverse(credited=event is TicketEvent.REVERSAL_CREDITED)
         elif self.reversal == "none":
             self._pay(event.removeprefix("payment_"))
+
+    def _resolve(self, event: TicketEvent) -> None:
+        """What an agent says: nothing is left to credit after a refusal; an overdue payment may have been taken."""
+        if event is TicketEvent.RESOLVED_PAID:
+            self.payment, self.reversal = "confirmed", "none"
+        elif event is TicketEvent.RESOLVED_CANCELLED:
+            self.reversal = "requested" if (self.payment, self.reversal) == ("overdue", "none") else "credited"
+        elif self.reversal == "refused":
+            self.reversal = "requested"
+        else:
+            self.payment = "open"
 
     def _reverse(self, *, credited: bool) -> None:
         if credited and self.reversal in {"requested", "refused"}:
@@ -88,12 +107,12 @@ def test_every_state_can_be_reached_and_none_but_cancelled_is_an_end() -> None:
 
 def test_only_an_agents_request_is_refused_and_each_refusal_has_a_problem() -> None:
     for state, event in product(State, TicketEvent):
-        if event is not TicketEvent.CANCELLATION_REQUESTED:
+        if event not in REQUESTS:
             assert not isinstance(TRANSITIONS[state][event], Refused)
         else:
             assert not isinstance(TRANSITIONS[state][event], Ignored)
     assert all(problem.code == code.value for code, problem in REFUSALS.items())
-    assert {*REFUSALS} == {*Refused, *TooLate}
+    assert {*REFUSALS, Refused.NOT_IN_LIMBO} == {*Refused, *TooLate}
 
 
 @pytest.mark.parametrize(
@@ -131,7 +150,18 @@ def test_statuses_follow_the_model(events: list[TicketEvent]) -> None:
         assert now.status is model.status
 
 
-@given(EVENTS, st.data())
+@pytest.mark.parametrize("event", RESOLUTIONS)
+def test_an_agent_decides_on_what_is_in_limbo_and_on_nothing_else(event: TicketEvent) -> None:
+    for state in State:
+        decision = TRANSITIONS[state][event]
+        if state.status is Status.LIMBO:
+            assert isinstance(decision, State)
+            assert decision.status is not Status.LIMBO
+        else:
+            assert decision is Refused.NOT_IN_LIMBO
+
+
+@given(UNRESOLVED, st.data())
 def test_repetitions_change_nothing(events: list[TicketEvent], data: st.DataObject) -> None:
     """A result that comes again at any later time has no further effect, as long as it came in its place before."""
     happened = [event for event in _effective(events) if event is not TicketEvent.CANCELLATION_REQUESTED]

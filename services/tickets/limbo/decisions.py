@@ -1,0 +1,107 @@
+"""Carries out an agent's decision on a ticket in limbo: by the status table, with what follows from it."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from services.tickets.cancellations.decisions import Ask, new_cancellation, requested
+from services.tickets.cancellations.domain import Cancellation
+from services.tickets.cancellations.events import cancellation_requested, ticket_cancelled
+from services.tickets.cancellations.store import insert_cancellations, latest_cancellation
+from services.tickets.lifecycle.domain import Change, Changes, Fact, Refused, State, Ticket
+from services.tickets.lifecycle.events import announcements
+from services.tickets.lifecycle.store import save_changes, tickets_of_orders
+from services.tickets.limbo.domain import Resolution, was_charged
+from services.tickets.limbo.store import ask_again
+from shared.contracts import TicketsPaymentRetried
+from shared.contracts.purchases import Payment
+from shared.ids import uuid7
+from shared.messaging import Transaction
+
+_PAYMENT = {State.LIMBO_PAYMENT_REFUSED, State.LIMBO_PAYMENT_OVERDUE}
+
+
+class OrderPartlyResolvedError(Exception):
+    """A payment is asked for again for all tickets of an order, and some of them are in limbo no more."""
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """An agent's decision on one ticket, and why."""
+
+    resolution: Resolution
+    reason: str
+    by: str
+    at: datetime
+
+
+async def resolve(transaction: Transaction, ticket: Ticket, verdict: Verdict) -> Ticket | Refused:
+    """The ticket after the decision, or why the table refuses it. Its customer is locked.
+
+    Raises:
+        OrderPartlyResolvedError: see there.
+    """
+    if verdict.resolution is Resolution.RETRY and ticket.state in _PAYMENT:
+        return await _retry_payment(transaction, ticket, verdict)
+    cancellation = new_cancellation(ticket, Ask(ticket.ticket_id, verdict.reason, verdict.by), verdict.at)
+    changes = Changes([ticket])
+    change = changes.apply(ticket.ticket_id, requested(cancellation, verdict.resolution.event))
+    if isinstance(change, Refused):
+        return change
+    if not isinstance(change, Change):
+        raise TypeError(f"the status table ignores an agent: {change}")
+    await save_changes(transaction.connection, changes.made)
+    await _follow(transaction, ticket, change, cancellation)
+    return change.ticket
+
+
+async def _follow(transaction: Transaction, before: Ticket, change: Change, cancellation: Cancellation) -> None:
+    charged = before.limbo is not None and was_charged(before.state, before.limbo.code)
+    if change.ticket.state is State.CANCELLING:
+        await insert_cancellations(transaction.connection, [cancellation])
+        transaction.publish(cancellation_requested(cancellation))
+    elif change.ticket.state is State.CANCELLED:
+        # Of a ticket that was never paid nobody has heard anything that would have to be taken back.
+        earlier = await latest_cancellation(transaction.connection, before.ticket_id) if charged else None
+        if earlier is not None:
+            transaction.publish(ticket_cancelled(earlier, change))
+    elif not charged:
+        # One that was paid before has been announced as such.
+        for announcement in announcements([change]):
+            transaction.publish(announcement)
+
+
+async def _retry_payment(transaction: Transaction, ticket: Ticket, verdict: Verdict) -> Ticket:
+    order = ticket.order
+    tickets = await tickets_of_orders(transaction.connection, [(order.customer_id, order.order_id)])
+    if any(each.state not in _PAYMENT for each in tickets):
+        raise OrderPartlyResolvedError
+    retry_id = str(uuid7())
+    fact = Fact(verdict.resolution.event, verdict.at, retry_id, verdict.by, reason=verdict.reason)
+    changes = Changes(tickets)
+    changes.apply_to_all([each.ticket_id for each in tickets], fact)
+    await save_changes(transaction.connection, changes.made)
+    await ask_again(transaction.connection, [each.ticket_id for each in tickets])
+    transaction.publish(_payment_retried(ticket, verdict, retry_id, len(tickets)))
+    return changes.ticket(ticket.ticket_id) or ticket
+
+
+def _payment_retried(ticket: Ticket, verdict: Verdict, retry_id: str, tickets: int) -> TicketsPaymentRetried:
+    order = ticket.order
+    return TicketsPaymentRetried(
+        customer_id=order.customer_id,
+        retry_id=retry_id,
+        order_id=order.order_id,
+        occurred_at=order.ordered_at,
+        payment=Payment.model_validate(
+            {
+                "transaction_id": order.transaction_id,
+                "method": order.payment_method,
+                "amount": order.payment_amount,
+                "currency": order.currency,
+            }
+        ),
+        tickets=tickets,
+        reason=verdict.reason,
+        requested_by=verdict.by,
+        requested_at=verdict.at,
+    )

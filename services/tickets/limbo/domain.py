@@ -1,0 +1,53 @@
+"""What an agent can do about a ticket in limbo, and what is best done."""
+
+from collections.abc import Mapping
+from enum import StrEnum
+
+from services.tickets.lifecycle.domain import State, TicketEvent
+
+
+class Resolution(StrEnum):
+    """What an agent decides: it counts as paid; it is cancelled, its price credited back if it was charged; again."""
+
+    CONFIRM_PAID = "confirm_paid"
+    CANCEL_AND_REFUND = "cancel_and_refund"
+    RETRY = "retry"
+
+    @property
+    def event(self) -> TicketEvent:
+        """What it means for the ticket."""
+        return _EVENTS[self]
+
+
+_EVENTS: Mapping[Resolution, TicketEvent] = {
+    Resolution.CONFIRM_PAID: TicketEvent.RESOLVED_PAID,
+    Resolution.CANCEL_AND_REFUND: TicketEvent.RESOLVED_CANCELLED,
+    Resolution.RETRY: TicketEvent.RETRIED,
+}
+
+# Refusals of accounts that say that no money was taken for the ticket.
+NOTHING_CHARGED = frozenset({"not_charged", "unknown_purchase"})
+
+_TOP_UP = "Retry when the customer's balance covers the order; cancel when it will not."
+_LATE = "Accounts has not answered: see whether it runs and has dead letters, then retry."
+_NO_PAYMENT = "Accounts will not book this payment: cancel, and have the customer buy again."
+_BACK = "The money is back already: cancel."
+_FREE = "No money was taken: cancel. Retry if the payment has been booked since."
+_BY_HAND = "Accounts cannot credit this: adjust the balance there by hand if it is owed, then cancel."
+
+
+def suggest(state: State, code: str) -> tuple[Resolution, str]:
+    """The action that fits why a ticket is in limbo, and advice for the agent."""
+    if state is State.LIMBO_PAYMENT_OVERDUE:
+        return Resolution.RETRY, _LATE
+    if state is State.LIMBO_PAYMENT_REFUSED:
+        covered = code == "insufficient_balance"
+        return (Resolution.RETRY, _TOP_UP) if covered else (Resolution.CANCEL_AND_REFUND, _NO_PAYMENT)
+    if code == "already_reversed":
+        return Resolution.CANCEL_AND_REFUND, _BACK
+    return Resolution.CANCEL_AND_REFUND, _FREE if code in NOTHING_CHARGED else _BY_HAND
+
+
+def was_charged(state: State, code: str) -> bool:
+    """Whether money was taken for a ticket in limbo, as far as its refusal tells."""
+    return state is State.LIMBO_REVERSAL_REFUSED and code not in NOTHING_CHARGED
