@@ -15,7 +15,7 @@ from services.accounts.customers.events import learn_customers
 from services.accounts.erasure.api import Eraser, ErasureApi, erase_audited
 from services.accounts.evidence.jobs import Sealer
 from services.accounts.ledger.api import LedgerApi
-from services.accounts.ledger.events import Reversals, book_purchases, enter_failures
+from services.accounts.ledger.events import Reversals, book_purchases, enter_failures, retry_payments
 from services.accounts.locks import lock_accounts
 from services.accounts.merges.api import MergesApi
 from services.accounts.notes import store as notes
@@ -25,7 +25,7 @@ from services.accounts.search.events import learn_identifiers
 from services.accounts.settings import AccountsSettings
 from services.accounts.trail.api import TrailApi
 from services.accounts.withdrawals.api import WithdrawalsApi
-from shared.contracts import PurchaseFailed, TicketCancellationRequested, TicketsPurchased
+from shared.contracts import PurchaseFailed, TicketCancellationRequested, TicketsPaymentRetried, TicketsPurchased
 from shared.messaging import Batch, Handler
 from shared.messaging.erasure import erase_settled_letters
 from shared.service import Context, Parts, Service
@@ -82,6 +82,7 @@ def build(context: Context[AccountsSettings]) -> Parts:
             Handler(TicketsPurchased, purchased),
             Handler(PurchaseFailed, purchase_failed),
             Handler(TicketCancellationRequested, cancellation_requested),
+            Handler(TicketsPaymentRetried, retry_payments),
             *activity_handlers(),
         ],
         lock=lock_accounts,

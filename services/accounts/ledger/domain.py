@@ -107,8 +107,8 @@ class Charge:
 class Ledger:
     """The accounts of a batch, by customer id, while its requests are applied.
 
-    `charges` (by order), `settled` (cancellations with an outcome), `reversed_by` (ticket to cancellation) and
-    `failed` (orders entered as failed) hold what is on record of the causes in the batch.
+    `charges` (by order), `settled` (cancellations and retries with an outcome), `reversed_by` (ticket to cancellation)
+    and `failed` (orders entered as failed) hold what is on record of the causes in the batch.
     """
 
     accounts: dict[str, Account]
@@ -125,21 +125,31 @@ class Ledger:
     def purchase(self, order: Order) -> list[Entry]:
         """Charge an order: paid by the balance it is a purchase, paid otherwise a deposit and a purchase.
 
-        Returns the new entries, none when the order was charged or refused before.
+        Returns the new entries, none when the order was charged or refused before. A refused one is decided on anew
+        once for each `retry_id`.
         """
         key = (order.customer_id, order.order_id)
-        if key in self.charges:
+        earlier = self.charges.get(key)
+        if earlier is not None and not self._is_retry(earlier, order):
             return []
         account = self.accounts[order.customer_id]
         refusal = _refuse_purchase(account, order)
         charge = Charge(order.customer_id, order.order_id, refusal is None, order.amount, order.currency)
-        self.charges[key] = self.new_charges[key] = charge
+        self.charges[key] = charge
+        charges = self.new_charges if earlier is None or key in self.new_charges else self.changed_charges
+        charges[key] = charge
         purchase = self._purchase_entry
         if refusal is not None:
             return [purchase(account, order, refusal)]
         if order.method == "balance":
             return [purchase(account, order)]
         return [self._deposit_entry(account, order), purchase(account, order)]
+
+    def _is_retry(self, earlier: Charge, order: Order) -> bool:
+        if earlier.charged or order.retry_id is None or (order.customer_id, order.retry_id) in self.settled:
+            return False
+        self.settled.add((order.customer_id, order.retry_id))
+        return True
 
     def fail(self, order: FailedOrder) -> list[Entry]:
         """Enter an order that failed elsewhere, once; it moves nothing."""
@@ -268,15 +278,15 @@ class Ledger:
     def _deposit_entry(self, account: Account, order: Order) -> Entry:
         return self._enter(
             account, occurred_at=order.occurred_at, kind="deposit", method=order.method, amount_in=order.amount,
-            currency=order.currency, cause_kind="order", cause_id=order.order_id, order_id=order.order_id,
-            description=f"Deposit by {order.method.replace('_', ' ')}",
+            currency=order.currency, cause_kind="order", cause_id=order.retry_id or order.order_id,
+            order_id=order.order_id, description=f"Deposit by {order.method.replace('_', ' ')}",
         )  # fmt: skip
 
     def _purchase_entry(self, account: Account, order: Order, refusal: Refusal | None = None) -> Entry:
         return self._enter(
             account, occurred_at=order.occurred_at, kind="purchase", refusal=refusal, method=order.method,
-            amount_out=order.amount, currency=order.currency, cause_kind="order", cause_id=order.order_id,
-            order_id=order.order_id,
+            amount_out=order.amount, currency=order.currency, cause_kind="order",
+            cause_id=order.retry_id or order.order_id, order_id=order.order_id,
             description="Purchase of 1 ticket" if order.tickets == 1 else f"Purchase of {order.tickets} tickets",
         )  # fmt: skip
 

@@ -12,6 +12,7 @@ from shared.contracts import (
     BalanceRefused,
     PurchaseFailed,
     TicketCancellationRequested,
+    TicketsPaymentRetried,
     TicketsPurchased,
 )
 from shared.ids import uuid7
@@ -33,6 +34,20 @@ async def book_purchases(batch: Batch[TicketsPurchased]) -> list[TicketsPurchase
             batch.arrived(_order_cause(order.customer_id, order.order_id))
     await store.save(batch.connection, ledger)
     return new
+
+
+async def retry_payments(batch: Batch[TicketsPaymentRetried]) -> None:
+    """Decide anew, once for each retry, on orders whose payment was refused; one that was charged stays so."""
+    orders = [_retried(event.data) for event in batch.events]
+    ledger = await _ledger_of(batch)
+    ledger.charges = await store.charges(batch.connection, {(order.customer_id, order.order_id) for order in orders})
+    ledger.settled = await store.settled_retries(
+        batch.connection, {(order.customer_id, order.retry_id or "") for order in orders}
+    )
+    for event, order in zip(batch.events, orders, strict=True):
+        for entry in ledger.purchase(order):
+            batch.publish(movement(entry), cause=event)
+    await store.save(batch.connection, ledger)
 
 
 async def enter_failures(batch: Batch[PurchaseFailed]) -> list[PurchaseFailed]:
@@ -114,6 +129,19 @@ def _order(data: TicketsPurchased) -> Order:
         amount=data.payment.amount,
         currency=data.payment.currency,
         tickets=len(data.tickets),
+    )
+
+
+def _retried(data: TicketsPaymentRetried) -> Order:
+    return Order(
+        customer_id=data.customer_id,
+        order_id=data.order_id,
+        occurred_at=data.occurred_at,
+        method=data.payment.method,
+        amount=data.payment.amount,
+        currency=data.payment.currency,
+        tickets=data.tickets,
+        retry_id=data.retry_id,
     )
 
 

@@ -6,7 +6,7 @@ from uuid import UUID
 
 
 class Order(NamedTuple):
-    """An order whose payment is to be booked."""
+    """An order whose payment is to be booked; with a `retry_id`, decided on anew if it was refused."""
 
     customer_id: str
     order_id: str
@@ -15,6 +15,7 @@ class Order(NamedTuple):
     amount: int
     currency: str
     tickets: int
+    retry_id: str | None = None
 
 
 class FailedOrder(NamedTuple):

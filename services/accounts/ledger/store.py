@@ -26,8 +26,9 @@ _ACCOUNT_COLUMNS = "customer_id, currency, balance, last_seq, held, head"
 # Below, `offset 0` makes a subquery a look-up by key for each row asked for, whatever the planner knows of the size
 # of the table.
 _SAVE_CHARGES = """
-    update charges c set reversed_amount = e.reversed_amount
-    from unnest($1::text::text[], $2::text::text[], $3::text::bigint[]) as e (customer_id, order_id, reversed_amount)
+    update charges c set reversed_amount = e.reversed_amount, charged = e.charged
+    from unnest($1::text::text[], $2::text::text[], $3::text::bigint[], $4::boolean[])
+        as e (customer_id, order_id, reversed_amount, charged)
     where c.customer_id = e.customer_id and c.order_id = e.order_id and c.customer_id = any($1::text::text[])"""
 
 _SAVE_ACCOUNTS = """
@@ -63,6 +64,7 @@ async def save(connection: Connection, ledger: Ledger) -> None:
             array([each.customer_id for each in reversed_charges]),
             array([each.order_id for each in reversed_charges]),
             array([each.reversed_amount for each in reversed_charges]),
+            [each.charged for each in reversed_charges],
         )
     await connection.execute(
         _SAVE_ACCOUNTS,
@@ -125,6 +127,21 @@ async def failed_orders(connection: Connection, orders: Collection[Key]) -> set[
                where e.customer_id = asked.customer_id and e.cause_id = asked.order_id offset 0) as found
            where found.kind = 'purchase' and found.cause_kind = 'order' and found.status = 'failed'""",
         customer_ids, order_ids,
+    )  # fmt: skip
+    return {(row[0], row[1]) for row in rows}
+
+
+async def settled_retries(connection: Connection, retries: Collection[Key]) -> set[Key]:
+    """Which of these retries of payments, each a pair of customer and retry id, have their outcome."""
+    customer_ids, retry_ids = _columns(retries)
+    rows = await connection.fetch(
+        """select asked.customer_id, asked.retry_id
+           from unnest($1::text::text[], $2::text::text[]) as asked (customer_id, retry_id)
+           cross join lateral (
+               select kind, cause_kind from ledger_entries e
+               where e.customer_id = asked.customer_id and e.cause_id = asked.retry_id offset 0) as found
+           where found.kind = 'purchase' and found.cause_kind = 'order'""",
+        customer_ids, retry_ids,
     )  # fmt: skip
     return {(row[0], row[1]) for row in rows}
 

@@ -24,7 +24,7 @@ order_ids = st.sampled_from(["o1", "o2", "o3", "o4"])
 currencies = st.sampled_from(["AUD", "AUD", "AUD", "EUR"])
 orders = st.builds(
     Order, customers, order_ids, st.just(NOW), st.sampled_from(["card", "cash", "balance"]), amounts, currencies,
-    st.just(2),
+    st.just(2), st.none(),
 )  # fmt: skip
 failures = st.builds(
     FailedOrder, customers, order_ids, st.just(NOW), st.just("card"), amounts, currencies, st.just("declined")
