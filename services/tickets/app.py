@@ -37,7 +37,7 @@ def build(context: Context[TicketsSettings]) -> Parts:
     bulk = BulkRunner(context.unit_of_work)
     return Parts(
         operations=operations_of(
-            OrdersApi(context.database),
+            OrdersApi(context.database, context.settings.zone),
             TicketsApi(context.database),
             CancellationsApi(context.database, context.unit_of_work),
             LotteriesApi(context.unit_of_work),

@@ -2,6 +2,7 @@
 
 from datetime import timedelta
 from typing import Literal
+from zoneinfo import ZoneInfo, available_timezones
 
 from pydantic import Field, field_validator
 
@@ -12,6 +13,7 @@ from shared.settings import ServiceSettings
 
 class TicketsSettings(ServiceSettings):
     """The shared settings, how long a ticket may wait for its payment, and how AutoPlays buy."""
+    """The shared settings, how long a ticket may wait for its payment, and where the organisation is."""
 
     payment_timeout_seconds: float = Field(
         default=60, ge=0.1, le=86_400, description="How long payment may be neither confirmed nor refused."
@@ -38,6 +40,20 @@ class TicketsSettings(ServiceSettings):
         if zone_named(name) is None:
             raise ValueError("not the name of a time zone")
         return name
+
+    time_zone: str = Field(default="UTC", description="The organisation's time zone, an IANA name.")
+
+    @field_validator("time_zone")
+    @classmethod
+    def _is_a_time_zone(cls, name: str) -> str:
+        if name not in available_timezones():
+            raise ValueError("no time zone of the IANA database")
+        return name
+
+    @property
+    def zone(self) -> ZoneInfo:
+        """The time zone."""
+        return ZoneInfo(self.time_zone)
 
     @property
     def payment_timeout(self) -> timedelta:

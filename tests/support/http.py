@@ -54,6 +54,13 @@ class ApiClient:
         """GET with a query."""
         return await self._call("GET", path, role, params={name: str(value) for name, value in query.items()})
 
+    async def text(self, path: str, *, role: str = "administrator", **query: Any) -> str:
+        """The body of an answer that is not JSON."""
+        sent = {"Authorization": f"Bearer {self.token(role)}"}
+        async with self._session.get(self.url + path, headers=sent, params=query) as response:
+            response.raise_for_status()
+            return await response.text()
+
     async def patch(
         self, path: str, body: object, *, etag: str | None, role: str = "administrator", subject: str = "tester"
     ) -> Answer:

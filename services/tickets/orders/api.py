@@ -1,21 +1,45 @@
 """The order history of a customer, and single orders."""
 
-from datetime import datetime
-from typing import Self
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from functools import partial
+from typing import Annotated, Any, Self
+from zoneinfo import ZoneInfo
 
 from pydantic import Field
 
 from services.tickets.lifecycle.api import TicketSummary, summary_of
 from services.tickets.lifecycle.domain import Status, Ticket, states_shown_as
 from services.tickets.orders import store
+from services.tickets.orders.archive import archived_before
 from services.tickets.orders.domain import Outcome
-from services.tickets.orders.store import HistoryFilter, HistoryKey, OrderView
+from services.tickets.orders.export import Write, csv_header, csv_lines, export, json_lines
+from services.tickets.orders.history import Column, Direction, HistoryFilter, history, position
+from services.tickets.orders.store import OrderView
 from shared.contracts.base import Identifier, ShortText
 from shared.db import Database
-from shared.web import Keyset, Page, PageQuery, ProblemType, RequestContext, RequestModel, ResponseModel, operation
+from shared.web import (
+    Instant,
+    Keyset,
+    Page,
+    PageQuery,
+    ProblemType,
+    RequestContext,
+    RequestModel,
+    ResponseModel,
+    Stream,
+    operation,
+)
 
 ORDER_NOT_FOUND = ProblemType(404, "order_not_found", "No such order")
-NEWEST_FIRST = Keyset(tuple[datetime, str, str])
+_BY_TEXT: Keyset[tuple[Any, ...]] = Keyset(tuple[str, str])
+_KEYSETS: Mapping[Column, Keyset[tuple[Any, ...]]] = {
+    "ordered_at": Keyset(tuple[datetime, str, str]),
+    "draw_at": Keyset(tuple[datetime, str]),
+    "draw_number": Keyset(tuple[int, str]),
+    "price": Keyset(tuple[int, str]),
+    "created_from_autoplay": Keyset(tuple[bool, str]),
+}
 
 
 class CustomerPath(RequestModel):
@@ -30,22 +54,55 @@ class OrderPath(RequestModel):
     order_id: Identifier
 
 
-class HistoryQuery(PageQuery):
-    """Which tickets of the order history to list."""
+class HistoryFilters(RequestModel):
+    """Which tickets of the order history."""
 
     status: Status | None = Field(default=None, description="Only tickets of this status.")
     lottery: ShortText | None = Field(default=None, description="Only tickets of the lottery of this exact name.")
+    draw_number: Annotated[int, Field(ge=0, le=2_000_000_000)] | None = None
+    since: Instant | None = Field(default=None, description="Ordered at this time or later.")
+    until: Instant | None = Field(default=None, description="Ordered before this time.")
+    drawn_since: Instant | None = Field(default=None, description="Drawn at this time or later.")
+    drawn_until: Instant | None = Field(default=None, description="Drawn before this time.")
     created_from_autoplay: bool | None = Field(default=None, description="Only tickets (not) created from AutoPlay.")
     autoplay_id: Identifier | None = Field(default=None, description="Only tickets created from this AutoPlay.")
+    archived: bool | None = Field(
+        default=None, description="Only tickets whose draw is more than a calendar month ago, or only the others."
+    )
 
-    def as_filter(self) -> HistoryFilter:
+    def as_filter(self, archived_before: datetime) -> HistoryFilter:
         """The same for the store."""
         return HistoryFilter(
+            archived_before=archived_before,
+            archived=self.archived,
             states=states_shown_as(self.status) if self.status else None,
             lottery=self.lottery,
+            draw_number=self.draw_number,
+            ordered_since=self.since,
+            ordered_until=self.until,
+            drawn_since=self.drawn_since,
+            drawn_until=self.drawn_until,
             created_from_autoplay=self.created_from_autoplay,
             autoplay_id=self.autoplay_id,
         )
+
+
+class HistoryQuery(HistoryFilters, PageQuery):
+    """Which tickets of the order history to list, and in which order."""
+
+    sort: Column = Field(default="ordered_at", description="The column to sort by.")
+    direction: Direction = "desc"
+
+
+class HistoryItem(TicketSummary):
+    """A line of the order history. It is archived when its draw is more than a calendar month ago."""
+
+    archived: bool
+
+    @classmethod
+    def of(cls, ticket: Ticket, archived_before: datetime) -> Self:
+        """The ticket as it is listed."""
+        return cls(**dict(summary_of(ticket)), archived=ticket.bought.draw_at < archived_before)
 
 
 class PaymentView(ResponseModel):
@@ -101,8 +158,9 @@ class OrderDetail(ResponseModel):
 class OrdersApi:
     """Operations on orders."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, zone: ZoneInfo) -> None:
         self._database = database
+        self._zone = zone
 
     @operation(
         "GET",
@@ -111,14 +169,48 @@ class OrdersApi:
         summary="Order history",
         tags=("orders",),
     )
-    async def list_orders(self, ctx: RequestContext, path: CustomerPath, query: HistoryQuery) -> Page[TicketSummary]:
-        """Every ticket that the customer bought, one row each, newest order first."""
-        after = NEWEST_FIRST.position(ctx, query)
+    async def list_orders(self, ctx: RequestContext, path: CustomerPath, query: HistoryQuery) -> Page[HistoryItem]:
+        """Every ticket that the customer ever bought, one row each, current and archived; newest order first.
+
+        By order date a page costs the same at any depth; by another column it costs one pass over the customer's
+        tickets.
+        """
+        keyset = _KEYSETS.get(query.sort, _BY_TEXT)
+        after = keyset.position(ctx, query)
+        archived_before = self._archived_before()
         async with self._database.read() as connection:
-            tickets = await store.history(
-                connection, path.customer_id, query.as_filter(), after=after, limit=query.limit + 1
-            )
-        return NEWEST_FIRST.page(ctx, query, tickets, key=_sort_key, item=summary_of)
+            tickets = await history(
+                connection, path.customer_id, query.as_filter(archived_before), column=query.sort,
+                direction=query.direction, after=after, limit=query.limit + 1,
+            )  # fmt: skip
+        return keyset.page(
+            ctx, query, tickets, key=partial(position, query.sort),
+            item=lambda ticket: HistoryItem.of(ticket, archived_before),
+        )  # fmt: skip
+
+    @operation("GET", "/v1/customers/{customer_id}/orders.csv", permission="tickets:read", produces="text/csv",
+               summary="Order history as CSV", tags=("orders",))  # fmt: skip
+    async def export_orders_csv(self, path: CustomerPath, query: HistoryFilters) -> Stream:
+        """The tickets that pass the filters, all of them, newest order first, prices in major units."""
+        wanted = query.as_filter(self._archived_before())
+        return self._export(path, wanted, csv_lines(wanted), "csv", start=csv_header())
+
+    @operation("GET", "/v1/customers/{customer_id}/orders.jsonl", permission="tickets:read",
+               produces="application/x-ndjson", summary="Order history as JSON lines", tags=("orders",))  # fmt: skip
+    async def export_orders_json(self, path: CustomerPath, query: HistoryFilters) -> Stream:
+        """The tickets that pass the filters, all of them, newest order first, one JSON object a line."""
+        wanted = query.as_filter(self._archived_before())
+        write = json_lines(lambda ticket: HistoryItem.of(ticket, wanted.archived_before).model_dump(mode="json"))
+        return self._export(path, wanted, write, "jsonl")
+
+    def _export(
+        self, path: CustomerPath, wanted: HistoryFilter, write: Write, ending: str, *, start: bytes = b""
+    ) -> Stream:
+        chunks = export(self._database, path.customer_id, wanted, write, start=start)
+        return Stream(chunks, {"Content-Disposition": f'attachment; filename="orders-{path.customer_id}.{ending}"'})
+
+    def _archived_before(self) -> datetime:
+        return archived_before(datetime.now(UTC), self._zone)
 
     @operation(
         "GET",
@@ -135,7 +227,3 @@ class OrdersApi:
         if found is None:
             raise ORDER_NOT_FOUND(f"No order has the id {path.order_id}.")
         return OrderDetail.of(found)
-
-
-def _sort_key(ticket: Ticket) -> HistoryKey:
-    return ticket.order.ordered_at, ticket.order.order_id, ticket.ticket_id

@@ -2,17 +2,13 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, fields
-from datetime import datetime
 from operator import attrgetter
 
-from services.tickets.lifecycle.domain import State, Ticket
+from services.tickets.lifecycle.domain import Ticket
 from services.tickets.lifecycle.store import (
     ORDER_COLUMNS,
-    TICKET_COLUMNS,
-    TICKETS,
     full_name,
     order_of,
-    ticket_of,
     tickets_of_orders,
 )
 from services.tickets.orders.domain import BoughtTicket, NewOrder, Order, Outcome, contested_orders
@@ -25,16 +21,6 @@ class Purchase:
 
     event_id: str
     source: str
-
-
-@dataclass(frozen=True, slots=True)
-class HistoryFilter:
-    """Which tickets of the order history to show; None shows all."""
-
-    states: Sequence[State] | None = None
-    lottery: str | None = None
-    created_from_autoplay: bool | None = None
-    autoplay_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,36 +150,3 @@ async def order(connection: Connection, order_id: str) -> OrderView | None:
     found = order_of(columns)
     tickets = await tickets_of_orders(connection, [(found.customer_id, order_id)])
     return OrderView(found, full_name(first_name, last_name), tickets)
-
-
-HistoryKey = tuple[datetime, str, str]
-
-_HISTORY = f"""select {TICKET_COLUMNS} from {TICKETS}
-    where t.customer_id = $1
-      and ($3::text[] is null or t.state = any($3))
-      and ($4::text is null or t.lottery = $4)
-      and ($5::boolean is null or (t.autoplay_id is not null) = $5)
-      and ($6::text is null or t.autoplay_id = $6)
-      %s
-    order by t.ordered_at desc, t.order_id desc, t.ticket_id desc
-    limit $2"""  # noqa: S608 - constants
-_FIRST_PAGE = _HISTORY % ""
-# Not one statement with a nullable key: the row comparison must stay a bound of the index.
-_NEXT_PAGE = _HISTORY % "and (t.ordered_at, t.order_id, t.ticket_id) < ($7, $8, $9)"
-
-
-async def history(
-    connection: Connection, customer_id: str, wanted: HistoryFilter, *, after: HistoryKey | None, limit: int
-) -> list[Ticket]:
-    """A customer's tickets, newest order first, below the sort key `after`."""
-    rows = await connection.fetch(
-        _NEXT_PAGE if after else _FIRST_PAGE,
-        customer_id,
-        limit,
-        wanted.states,
-        wanted.lottery,
-        wanted.created_from_autoplay,
-        wanted.autoplay_id,
-        *(after or ()),
-    )
-    return [ticket_of(row) for row in rows]

@@ -39,6 +39,7 @@ async def test_the_order_history_has_a_row_for_each_ticket(partition: Partition,
         "status": "paid",
         "created_from_autoplay": True,
         "autoplay_id": "auto-9",
+        "archived": False,
     }
 
 
@@ -124,6 +125,8 @@ async def test_a_ticket_says_why_it_is_in_limbo_under_a_new_etag(partition: Part
         "code": "insufficient_balance",
         "reason": "The balance of 5.00 does not cover 20.00",
         "since": "2026-11-22T09:30:01Z",
+        "suggested_action": "retry",
+        "advice": "Retry when the customer's balance covers the order; cancel when it will not.",
     }
     await partition.deliver(renamed("c1", "Ann", 1))
     named = await api.get("/v1/tickets/t1")
