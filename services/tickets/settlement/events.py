@@ -74,7 +74,7 @@ def _autoplay_outcome(result: Result) -> AutoplayOutcome:
     return AutoplayOutcome(
         cause=result.event,
         customer_id=result.event.key,
-        order_id=result.data.cause.id,
+        order_id=_order_of(result),
         paid=fact.event is TicketEvent.PAYMENT_CONFIRMED,
         at=fact.at,
         code=fact.code,

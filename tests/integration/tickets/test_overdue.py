@@ -115,7 +115,6 @@ async def impatient(infra: Infra) -> AsyncIterator[Partition]:
 async def test_the_service_runs_the_job_until_it_is_stopped(impatient: Partition) -> None:
     stop = asyncio.Event()
     run = impatient.parts.jobs[0]
-    run, *_ = impatient.parts.jobs
     running = asyncio.ensure_future(run(stop))
     await impatient.deliver(purchase("c1", "o1", "t1"))
     await eventually(lambda: _is_overdue(impatient), seconds=30)
