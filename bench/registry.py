@@ -1,7 +1,7 @@
 """All lines of the table, in its order. A new module of `bench/lines` is added here."""
 
 from bench.figures import Line
-from bench.lines import consumer, faststream, latency, linear, memory, pages, relay, withdrawals
+from bench.lines import consumer, draw_cancel, faststream, latency, linear, memory, pages, relay, withdrawals
 
 LINES: tuple[Line, ...] = (
     *consumer.LINES,
@@ -10,6 +10,7 @@ LINES: tuple[Line, ...] = (
     *latency.LINES,
     *withdrawals.LINES,
     *pages.LINES,
+    *draw_cancel.LINES,
     *memory.LINES,
     *linear.LINES,
 )

@@ -9,6 +9,8 @@ from tests.support.http import ApiClient
 from tests.support.partition import Partition
 from tests.support.tickets import debited, failed_purchase, payment_refused, purchase, renamed, ticket
 
+pytestmark = pytest.mark.requirement("T1", "T2", "T4")
+
 
 async def test_the_order_history_has_a_row_for_each_ticket(partition: Partition, api: ApiClient) -> None:
     await partition.deliver(

@@ -17,6 +17,8 @@ from tests.support.http import Answer, ApiClient, serving_operations
 from tests.support.partition import Partition
 from tests.support.tickets import credited, debited, payment_refused, purchase, reversal_refused, states, timeline
 
+pytestmark = pytest.mark.requirement("T5", "T6")
+
 BODY = {"reason": "Customer bought the wrong draw", "confirm": True}
 
 

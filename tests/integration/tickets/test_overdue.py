@@ -15,6 +15,8 @@ from tests.support.partition import Partition, partition_of
 from tests.support.stack import Infra
 from tests.support.tickets import debited, payment_refused, purchase, states, timeline
 
+pytestmark = pytest.mark.requirement("T3")
+
 TIMEOUT = timedelta(seconds=60)
 
 

@@ -19,6 +19,8 @@ from tests.support.tickets import (
     waiting,
 )
 
+pytestmark = pytest.mark.requirement("T8")
+
 
 async def test_an_order_is_recorded_with_its_tickets_and_published_whole(partition: Partition) -> None:
     bought = purchase("c1", "o1", "t1", ticket("t2", autoplay_id="auto-9", price=550))

@@ -21,6 +21,8 @@ from tests.support.tickets import (
     waiting,
 )
 
+pytestmark = pytest.mark.requirement("T3")
+
 
 async def cancel(api: ApiClient, ticket_id: str) -> str:
     """Cancel a ticket and return the cancellation's id."""
