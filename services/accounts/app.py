@@ -20,12 +20,21 @@ from services.accounts.locks import lock_accounts
 from services.accounts.merges.api import MergesApi
 from services.accounts.notes import store as notes
 from services.accounts.notes.api import NotesApi
+from services.accounts.reconciliation.api import ReconciliationApi
+from services.accounts.reconciliation.events import remember_cancelled
+from services.accounts.reconciliation.jobs import Reconciliation
 from services.accounts.search.api import SearchApi
 from services.accounts.search.events import learn_identifiers
 from services.accounts.settings import AccountsSettings
 from services.accounts.trail.api import TrailApi
 from services.accounts.withdrawals.api import WithdrawalsApi
-from shared.contracts import PurchaseFailed, TicketCancellationRequested, TicketsPaymentRetried, TicketsPurchased
+from shared.contracts import (
+    PurchaseFailed,
+    TicketCancellationRequested,
+    TicketCancelled,
+    TicketsPaymentRetried,
+    TicketsPurchased,
+)
 from shared.messaging import Batch, Handler
 from shared.messaging.erasure import erase_settled_letters
 from shared.service import Context, Parts, Service
@@ -44,6 +53,12 @@ async def purchase_failed(batch: Batch[PurchaseFailed]) -> None:
     await learn_identifiers(batch.connection, await enter_failures(batch))
 
 
+async def ticket_cancelled(batch: Batch[TicketCancelled]) -> None:
+    """A line of the timeline, and the word of tickets for the reconciliation."""
+    await record(batch)
+    await remember_cancelled(batch)
+
+
 # What takes personal data out of each feature that keeps any besides the customers' own rows.
 ERASERS: list[Eraser] = [
     erase_audited, activities.erase, partial(notes.erase, text="Erased"), erase_settled_letters,
@@ -58,6 +73,10 @@ def build(context: Context[AccountsSettings]) -> Parts:
         context.unit_of_work,
         interval=timedelta(seconds=settings.ledger_seal_seconds),
         key=settings.ledger_seal_key.get_secret_value().encode() if settings.ledger_seal_key else b"",
+    )
+
+    reconciliation = Reconciliation(
+        context.unit_of_work, grace=timedelta(seconds=settings.reconciliation_grace_seconds)
     )
 
     async def cancellation_requested(batch: Batch[TicketCancellationRequested]) -> None:
@@ -75,6 +94,7 @@ def build(context: Context[AccountsSettings]) -> Parts:
             WithdrawalsApi(context.unit_of_work, settings.withdrawal_approval_threshold),
             ApprovalsApi(context.unit_of_work),
             AdjustmentsApi(context.unit_of_work),
+            ReconciliationApi(context.database),
             ActivityApi(context.database),
             NotesApi(context.unit_of_work),
         ),
@@ -83,10 +103,11 @@ def build(context: Context[AccountsSettings]) -> Parts:
             Handler(PurchaseFailed, purchase_failed),
             Handler(TicketCancellationRequested, cancellation_requested),
             Handler(TicketsPaymentRetried, retry_payments),
+            Handler(TicketCancelled, ticket_cancelled, ordered=False),
             *activity_handlers(),
         ],
         lock=lock_accounts,
-        jobs=[sealer.run],
+        jobs=[sealer.run, reconciliation.run],
     )
 
 

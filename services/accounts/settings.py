@@ -17,6 +17,9 @@ class AccountsSettings(ServiceSettings):
         le=10**12,
         description="Withdrawals of more than this, in minor units, wait for a second person.",
     )
+    reconciliation_grace_seconds: float = Field(
+        default=300, gt=0, le=86_400, description="Seconds after which a credited ticket must be known as cancelled."
+    )
     ledger_seal_seconds: float = Field(
         default=10, ge=0.1, le=3_600, description="Seconds between two seals over the hash chains of the ledger."
     )

@@ -13,6 +13,7 @@ from services.accounts.ledger.events import movement
 from services.accounts.ledger.requests import Decision
 from services.accounts.ledger.store import lock_known, save
 from services.accounts.paths import CustomerPath
+from services.accounts.withdrawals.api import CUSTOMER_CLOSED, CUSTOMER_SUSPENDED
 from shared import audit
 from shared.audit import Change
 from shared.contracts.base import NO_NUL
@@ -33,6 +34,9 @@ from shared.web import (
 WITHDRAWAL_NOT_FOUND = ProblemType(404, "withdrawal_not_found", "No such held withdrawal")
 SECOND_PERSON_REQUIRED = ProblemType(403, "second_person_required", "Another person must decide on the withdrawal")
 WITHDRAWAL_DECIDED = ProblemType(409, "withdrawal_decided", "The withdrawal was approved or rejected before")
+
+_REFUSALS = (WITHDRAWAL_NOT_FOUND, SECOND_PERSON_REQUIRED, WITHDRAWAL_DECIDED)
+_NOT_ACTIVE = {"suspended": CUSTOMER_SUSPENDED, "closed": CUSTOMER_CLOSED}
 
 _BY_ID = Keyset(tuple[UUID])
 _TAGS = ("ledger",)
@@ -112,7 +116,7 @@ class ApprovalsApi:
 
     @operation("POST", "/v1/customers/{customer_id}/withdrawals/{withdrawal_id}/approval", permission="ledger:approve",
                idempotent=True, summary="Approve a held withdrawal", tags=_TAGS,
-               problems=(WITHDRAWAL_NOT_FOUND, SECOND_PERSON_REQUIRED, WITHDRAWAL_DECIDED))  # fmt: skip
+               problems=(*_REFUSALS, *_NOT_ACTIVE.values()))  # fmt: skip
     async def approve_withdrawal(
         self, ctx: RequestContext, path: WithdrawalPath, body: Approval
     ) -> RenderedReply[HeldWithdrawalView]:
@@ -121,7 +125,7 @@ class ApprovalsApi:
 
     @operation("POST", "/v1/customers/{customer_id}/withdrawals/{withdrawal_id}/rejection", permission="ledger:approve",
                idempotent=True, summary="Reject a held withdrawal", tags=_TAGS,
-               problems=(WITHDRAWAL_NOT_FOUND, SECOND_PERSON_REQUIRED, WITHDRAWAL_DECIDED))  # fmt: skip
+               problems=_REFUSALS)  # fmt: skip
     async def reject_withdrawal(
         self, ctx: RequestContext, path: WithdrawalPath, body: Rejection
     ) -> RenderedReply[HeldWithdrawalView]:
@@ -147,6 +151,9 @@ class ApprovalsApi:
 async def _settle(
     ctx: RequestContext, transaction: Transaction, ledger: Ledger, held: HeldWithdrawal, decision: Decision
 ) -> HeldWithdrawal:
+    status = ledger.accounts[held.customer_id].customer_status
+    if decision.approved and status != "active":
+        raise _NOT_ACTIVE[status](f"The customer is {status}: reject the withdrawal, or wait.")
     entry = ledger.decide(held.held, decision)
     connection = transaction.connection
     await save(connection, ledger)

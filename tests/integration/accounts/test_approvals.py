@@ -112,6 +112,16 @@ async def test_it_takes_another_person_with_the_right(accounts: Accounts) -> Non
     )["code"] == "withdrawal_not_found"
 
 
+async def test_a_suspended_customer_is_paid_nothing(accounts: Accounts) -> None:
+    await credited(accounts, "c1")
+    held = await withdraw(accounts, "c1", "k1", amount=1500)
+    async with accounts.unit_of_work.begin() as transaction:
+        await transaction.connection.execute("update customers set status = 'suspended'")
+    assert (await decide(accounts, held, "approval", "k2", status=None))["code"] == "customer_suspended"
+    await decide(accounts, held, "rejection", "k3")
+    assert await balance(accounts) == (2000, 0, 2000)
+
+
 async def test_supervisors_see_what_waits(accounts: Accounts) -> None:
     await credited(accounts, "c1", "c2")
     first = await withdraw(accounts, "c1", "k1", amount=1001)

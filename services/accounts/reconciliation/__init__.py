@@ -1,0 +1,1 @@
+"""Reconciliation: what tickets cancelled against what accounts credited back, both ways."""

@@ -1,0 +1,63 @@
+"""Comparing, again and again."""
+
+import asyncio
+from datetime import timedelta
+
+from services.accounts.reconciliation import store
+from shared.db import is_transient
+from shared.messaging import UnitOfWork
+from shared.telemetry.logging import get_logger
+from shared.telemetry.metrics import gauge
+
+log = get_logger(__name__)
+
+_OPEN = gauge(
+    "recourse_reconciliation_differences", "Cancellations that tickets and accounts see differently.", ("missing",)
+)
+_MISSING = ("reversal", "cancellation", "agreement")
+_LONGEST_PAUSE = 30.0
+
+
+class Reconciliation:
+    """Compares what tickets cancelled with what was credited back, once both had `grace` to tell.
+
+    Replicas may all run it; one of them works at a time.
+    """
+
+    def __init__(self, unit_of_work: UnitOfWork, *, grace: timedelta) -> None:
+        self._unit_of_work = unit_of_work
+        self._grace = grace
+        self._pause = min(grace.total_seconds() / 10, _LONGEST_PAUSE)
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Compare until `stop` is set; faults that pass are waited out."""
+        while not stop.is_set():
+            try:
+                await self.compare()
+            except Exception as error:
+                if not is_transient(error):
+                    raise
+                log.warning("cancellations will be compared later", error=repr(error)[:200])
+            try:
+                async with asyncio.timeout(max(self._pause, 0.1)):
+                    await stop.wait()
+            except TimeoutError:
+                continue
+
+    async def compare(self) -> None:
+        """Note new differences, mark those that are none any more, and count what is left."""
+        async with self._unit_of_work.begin() as transaction:
+            connection = transaction.connection
+            progress = await store.lock_progress(connection)
+            if progress is None:
+                return
+            since, now = progress
+            until = store.period_after(since, now, self._grace)
+            if until is not None:
+                await store.compare(connection, since, until)
+            await store.resolve(connection)
+            found = await store.open_differences(connection)
+        for missing in _MISSING:
+            _OPEN.labels(missing).set(found.get(missing, 0))
+        if found:
+            log.warning("tickets and accounts disagree on cancellations", **found)
