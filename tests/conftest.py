@@ -5,8 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
+from hypothesis import settings
 
 from tests.support.stack import Infra, MakeStack, running_infra, stack_factory
+
+# How long an example takes says something about the machine, not about the code.
+settings.register_profile("recourse", deadline=None)
+settings.load_profile("recourse")
 
 
 @pytest.fixture(scope="session")
