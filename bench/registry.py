@@ -1,7 +1,7 @@
 """All lines of the table, in its order. A new module of `bench/lines` is added here."""
 
 from bench.figures import Line
-from bench.lines import consumer, draw_cancel, faststream, latency, linear, memory, pages, relay, withdrawals
+from bench.lines import consumer, draw_cancel, faststream, latency, linear, memory, pages, relay, search, withdrawals
 
 LINES: tuple[Line, ...] = (
     *consumer.LINES,
@@ -11,6 +11,7 @@ LINES: tuple[Line, ...] = (
     *withdrawals.LINES,
     *pages.LINES,
     *draw_cancel.LINES,
+    *search.LINES,
     *memory.LINES,
     *linear.LINES,
 )

@@ -2,8 +2,8 @@
 
 Answers are only read as far as their status and length. Prints requests a second, median and 99th percentile in
 milliseconds, and how many answers had another status than expected. With several paths, each connection asks for one
-after the other, and there are percentiles for each (`p50`, `p99`, `p50 2`, `p99 2`): what slows the machine down for
-a moment slows all of them.
+after the other, and there are percentiles for each (`p50`, `p99`, `p50 2`, `p99 2`), and for all together (`all p50`,
+`all p95`): what slows the machine down for a moment slows all of them.
 """
 
 from __future__ import annotations
@@ -102,10 +102,13 @@ async def run(
         "rate": sum(len(values) for client in clients for values in client.seconds) / took,
         "failures": float(sum(client.failures for client in clients)),
     }
+    every = [value * 1000 for client in clients for values in client.seconds for value in values]
+    figures |= {"all p50": percentile(every, 0.5), "all p95": percentile(every, 0.95)}
     for number in range(len(makers)):
         latencies = [value * 1000 for client in clients for value in client.seconds[number]]
         suffix = f" {number + 1}" if number else ""
-        figures |= {f"p50{suffix}": percentile(latencies, 0.5), f"p99{suffix}": percentile(latencies, 0.99)}
+        if latencies:
+            figures |= {f"p50{suffix}": percentile(latencies, 0.5), f"p99{suffix}": percentile(latencies, 0.99)}
     return figures
 
 

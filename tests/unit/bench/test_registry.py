@@ -17,6 +17,10 @@ PROMISED = {
     "http-write": "≥ 1.3×",
     "http-read": "≥ 0.5×",
     "deep-page": "≤ 1.2×",
+    "search-id": "≤ 20 ms",
+    "search-name": "≤ 100 ms",
+    "profile": "≤ 15 ms",
+    "growth": "≤ 1.3×",
     "memory": "≤ 200 MB",
     "linear": "≤ 2.1×",
 }
