@@ -25,7 +25,12 @@ def platform_stack(infra: Infra) -> Iterator[Stack]:
                 postgres_admin_url=infra.admin_url,
                 topic_prefix=infra.topic_prefix(),
                 database_prefix=f"e2e_{secrets.token_hex(3)}_",
-                service_environment={"RECOURSE_PAYMENT_TIMEOUT_SECONDS": "20"},
+                service_environment={
+                    "RECOURSE_PAYMENT_TIMEOUT_SECONDS": "20",
+                    "RECOURSE_AUTOPLAY_PAUSE_SECONDS": "0.2",
+                    # Every three seconds, so that a story can wait for a retry.
+                    "RECOURSE_AUTOPLAY_RETRY_MINUTES": ",".join(["0.05"] * 20),
+                },
             )
         )
         try:

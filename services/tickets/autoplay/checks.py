@@ -33,7 +33,7 @@ async def existing(connection: Connection, autoplay_id: str) -> Autoplay:
 async def check_customer(connection: Connection, customer_id: str) -> None:
     """Refuse customers that nobody has named yet (404), and those who may not play (409)."""
     customer = (await customers(connection, [customer_id])).get(customer_id)
-    if customer is None or not customer.first_name or not customer.last_name:
+    if customer is None or not customer.named:
         raise CUSTOMER_NOT_FOUND(f"No customer has the id {customer_id}.")
     if not customer.active:
         raise CUSTOMER_NOT_ACTIVE(f"The customer {customer_id} is {customer.status}.")

@@ -20,7 +20,7 @@ MOST_OFFERS = 1000
 
 @dataclass(frozen=True, slots=True)
 class CustomerFacts:
-    """A customer as AutoPlay needs it; no name as long as nobody has named the customer."""
+    """A customer as AutoPlay needs it; no name as long as nobody has named the customer, and after an erasure."""
 
     first_name: str | None
     last_name: str | None
@@ -28,8 +28,12 @@ class CustomerFacts:
     status: str | None
 
     @property
+    def named(self) -> bool:
+        return bool(self.first_name and self.last_name)
+
+    @property
     def active(self) -> bool:
-        return self.status in {None, "active"}
+        return self.named and self.status in {None, "active"}
 
 
 async def customers(connection: Connection, customer_ids: Sequence[str]) -> dict[str, CustomerFacts]:
