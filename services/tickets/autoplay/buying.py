@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from datetime import datetime
 
 from services.tickets.autoplay import store
 from services.tickets.autoplay.domain import Autoplay, Changes, Entry, Event, Fact, Terms
@@ -53,6 +54,11 @@ class Purchases:
         self._enter(run, Fact(Event.RAN, run.at, ACTOR, draw_number=run.draw.number, order_id=run.order_id))
         self._transaction.publish(purchase(autoplay, run, offer, customer))
         _runs.labels("bought").inc()
+
+    def confirm(self, run: Run, now: datetime) -> None:
+        """Note that an order that was refused is paid after all."""
+        draw_number = run.draw.number
+        self._enter(run, Fact(Event.PAYMENT_CONFIRMED, now, ACTOR, draw_number=draw_number, order_id=run.order_id))
 
     def leave_out(self, run: Run) -> None:
         """Tell why a run is not bought, or not bought again."""

@@ -20,8 +20,10 @@ from services.tickets.sweeping import sweep_until
 from shared.db import Connection
 from shared.messaging import UnitOfWork
 
-# Tickets in these states cost nothing and never will: their draw may be bought again.
-_NOT_BOUGHT = frozenset({"limbo_payment_refused", "cancelled"})
+# An order whose tickets all stand so has cost nothing: its draw may be bought again.
+_REFUSED = {"limbo_payment_refused"}
+# And about these somebody has decided since.
+_DECIDED = {"paid", "cancelled"}
 
 
 class AutoplayRunner:
@@ -127,12 +129,14 @@ class AutoplayRunner:
         changed = []
         for run in runs:
             circumstances = around[run.autoplay_id]
-            bought = not states.get(run.order_id or "", {"unknown"}) <= _NOT_BOUGHT
-            after = _next_step(purchases.changes.autoplay(run.autoplay_id), run, circumstances, bought=bought)
+            tickets = states.get(run.order_id or "", set())
+            after = _next_step(purchases.changes.autoplay(run.autoplay_id), run, circumstances, tickets)
             if after is None:
                 continue
             if after.state is RunState.PENDING and circumstances.offer is not None:
                 purchases.buy(after, circumstances.offer, named[run.customer_id])
+            elif after.state is RunState.PAID:
+                purchases.confirm(after, circumstances.now)
             else:
                 purchases.leave_out(after)
             changed.append(after)
@@ -149,8 +153,13 @@ class AutoplayRunner:
         return around
 
 
-def _next_step(autoplay: Autoplay, run: Run, around: Circumstances, *, bought: bool) -> Run | None:
-    """The run bought again, or given up; None when it has to wait."""
+def _next_step(autoplay: Autoplay, run: Run, around: Circumstances, tickets: set[str]) -> Run | None:
+    """The run bought again, or given up; None when it has to wait.
+
+    `tickets` are the states of those of the refused order: somebody may have decided on them since.
+    """
+    if tickets & _DECIDED:
+        return _decided(run, tickets, around.now)
     draw = next((draw for draw in around.draws if draw.number == run.draw.number), None)
     if draw is None and run.draw.closes_at > around.now:
         return _given_up(run, RunEvent.GIVEN_UP, NotRun("draw_cancelled", "The draw is cancelled"), around.now)
@@ -158,12 +167,17 @@ def _next_step(autoplay: Autoplay, run: Run, around: Circumstances, *, bought: b
     if against is not None:
         event = RunEvent.DRAW_CLOSED if against.code == "draw_closed" else RunEvent.GIVEN_UP
         return _given_up(run, event, against, around.now)
-    if not autoplay.runs or bought or draw is None or around.offer is None:
-        return None
-    if run.after(RunEvent.BOUGHT_AGAIN) is None:
+    if not autoplay.runs or tickets != _REFUSED or draw is None or around.offer is None:
         return None
     cost = around.offer.price * autoplay.terms.games
     return replace(run, draw=draw).bought(around.now, cost, around.offer.currency)
+
+
+def _decided(run: Run, tickets: set[str], now: datetime) -> Run | None:
+    if "paid" in tickets:
+        return run.after(RunEvent.CONFIRMED)
+    why = NotRun("tickets_cancelled", "Somebody cancelled tickets whose payment was refused")
+    return _given_up(run, RunEvent.GIVEN_UP, why, now)
 
 
 def _given_up(run: Run, event: RunEvent, why: NotRun, now: datetime) -> Run | None:

@@ -299,19 +299,24 @@ async def test_what_was_paid_after_all_is_not_bought_again(shop: Partition, api:
     assert (len(await purchases(shop)), await runs(api, autoplay_id)) == (1, [(1, "paid", 1, None)])
 
 
-async def test_an_agent_who_settles_a_refused_ticket_stops_the_retry(shop: Partition, api: ApiClient) -> None:
-    await create(api)
+@pytest.mark.parametrize(
+    ("state", "expected"),
+    [("paid", (1, "paid", 1, None)), ("cancelled", (1, "failed", 1, "tickets_cancelled"))],
+)
+async def test_an_agent_who_decides_on_the_refused_tickets_stops_the_retry(
+    shop: Partition, api: ApiClient, state: str, expected: tuple[object, ...]
+) -> None:
+    autoplay_id = (await create(api)).body["autoplay_id"]
     await settle_down(runner(shop))
     (order,) = await purchases(shop)
     await shop.deliver(order, payment_refused("c1", order.purchase_id))
     async with shop.unit_of_work.begin() as transaction:
         await transaction.connection.execute(
-            """update tickets set state = 'paid', limbo_code = null, limbo_reason = null, limbo_since = null
-               where ticket_id = $1""",
-            order.tickets[0].id,
+            "update tickets set state = $1, limbo_code = null, limbo_reason = null, limbo_since = null", state
         )
     await retry_now(shop)
-    assert len(await purchases(shop)) == 1
+    assert (len(await purchases(shop)), await runs(api, autoplay_id)) == (1, [expected])
+    assert (await detail(api, autoplay_id))["status"] == "active"
 
 
 async def test_weekdays_nth_and_monthly_choose_their_draws(shop: Partition, api: ApiClient) -> None:
