@@ -30,7 +30,7 @@ def build(context: Context[TicketsSettings]) -> Parts:
     """Give every feature what it needs."""
     settings = context.settings
     overdue = OverduePayments(context.unit_of_work, timeout=settings.payment_timeout)
-    surroundings = Surroundings(settings.default_time_zone)
+    surroundings = Surroundings(settings.time_zone)
     lead = settings.autoplay_lead
     runner = AutoplayRunner(context.unit_of_work, surroundings, lead=lead, pause=settings.autoplay_pause_seconds)
     balances = BalanceEvents(AutoplayOutcomes(settings.retry_policy))

@@ -18,7 +18,6 @@ class TicketsSettings(ServiceSettings):
         default=60, ge=0.1, le=86_400, description="How long payment may be neither confirmed nor refused."
     )
     time_zone: str = Field(default="UTC", description="The organisation's time zone, an IANA name.")
-    default_time_zone: str = Field(default="UTC", description="Of customers whose own time zone nobody has told.")
     autoplay_lead_hours: float = Field(
         default=24, gt=0, le=168, description="How long before a draw closes AutoPlays buy its tickets."
     )
@@ -34,7 +33,7 @@ class TicketsSettings(ServiceSettings):
         default="pause", description="What becomes of an AutoPlay whose payment is refused for the last time."
     )
 
-    @field_validator("time_zone", "default_time_zone")
+    @field_validator("time_zone")
     @classmethod
     def _zone_exists(cls, name: str) -> str:
         if zone_named(name) is None:

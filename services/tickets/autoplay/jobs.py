@@ -13,6 +13,7 @@ from services.tickets.autoplay.events import ACTOR, announcements
 from services.tickets.autoplay.run_store import RunKey
 from services.tickets.autoplay.runs import Circumstances, NotRun, Run, RunEvent, RunState, obstacle
 from services.tickets.autoplay.store import Key
+from services.tickets.autoplay.superseding import supersede
 from services.tickets.autoplay.surroundings import Surroundings, customers, due_draws, states_of_orders
 from services.tickets.customers.store import lock, lock_free
 from services.tickets.draws.store import database_time
@@ -127,6 +128,7 @@ class AutoplayRunner:
         states = await states_of_orders(connection, [(run.customer_id, run.order_id or "") for run in runs])
         around = await self._around(connection, purchases.changes.all())
         changed = []
+        bought_again = []
         for run in runs:
             circumstances = around[run.autoplay_id]
             tickets = states.get(run.order_id or "", set())
@@ -135,11 +137,14 @@ class AutoplayRunner:
                 continue
             if after.state is RunState.PENDING and circumstances.offer is not None:
                 purchases.buy(after, circumstances.offer, named[run.customer_id])
+                bought_again.append((run, after))
             elif after.state is RunState.PAID:
                 purchases.confirm(after, circumstances.now)
             else:
                 purchases.leave_out(after)
             changed.append(after)
+        if bought_again:
+            await supersede(connection, bought_again)
         return changed
 
     async def _around(self, connection: Connection, autoplays: Sequence[Autoplay]) -> dict[str, Circumstances]:

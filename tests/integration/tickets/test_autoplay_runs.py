@@ -210,6 +210,8 @@ async def test_a_refused_payment_is_tried_again_after_it_is_settled(shop: Partit
     await retry_now(shop)
     await retry_now(shop)
     _, second = await purchases(shop)
+    # Nobody can have the refused ones paid as well.
+    assert set((await states(shop)).values()) == {"cancelled"}
     assert second.purchase_id != first.purchase_id
     assert {ticket.id for ticket in first.tickets}.isdisjoint({ticket.id for ticket in second.tickets})
     # The refusal of the first attempt once more, under another event id: it is known.
