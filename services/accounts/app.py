@@ -12,8 +12,10 @@ from services.accounts.adjustments.api import AdjustmentsApi
 from services.accounts.approvals.api import ApprovalsApi
 from services.accounts.customers.api import CustomersApi
 from services.accounts.customers.events import learn_customers
+from services.accounts.customers.store import united_ids
 from services.accounts.erasure.api import Eraser, ErasureApi, erase_audited
 from services.accounts.evidence.jobs import Sealer
+from services.accounts.held import SECTIONS
 from services.accounts.ledger.api import LedgerApi
 from services.accounts.ledger.events import Reversals, book_purchases, enter_failures, retry_payments
 from services.accounts.locks import lock_accounts
@@ -35,6 +37,7 @@ from shared.contracts import (
     TicketsPaymentRetried,
     TicketsPurchased,
 )
+from shared.exports import ExportApi
 from shared.messaging import Batch, Handler
 from shared.messaging.erasure import erase_settled_letters
 from shared.service import Context, Parts, Service
@@ -90,6 +93,13 @@ def build(context: Context[AccountsSettings]) -> Parts:
             MergesApi(context.unit_of_work),
             SearchApi(context.database),
             ErasureApi(context.unit_of_work, ERASERS),
+            ExportApi(
+                context.unit_of_work,
+                "accounts",
+                SECTIONS,
+                ids_of=united_ids,
+                others=("tickets", "notifications", "loyalty"),
+            ),
             LedgerApi(context.database),
             WithdrawalsApi(context.unit_of_work, settings.withdrawal_approval_threshold),
             ApprovalsApi(context.unit_of_work),

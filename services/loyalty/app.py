@@ -2,10 +2,12 @@
 
 from pathlib import Path
 
+from services.loyalty.held import SECTIONS
 from services.loyalty.points import store
 from services.loyalty.points.api import PointsApi
 from services.loyalty.points.events import PointsEvents
 from services.loyalty.settings import LoyaltySettings
+from shared.exports import ExportApi
 from shared.service import Context, Parts, Service
 from shared.web import operations_of
 
@@ -14,7 +16,7 @@ def build(context: Context[LoyaltySettings]) -> Parts:
     """Give every feature what it needs."""
     points = PointsEvents(points_per_major_unit=context.settings.points_per_major_unit)
     return Parts(
-        operations=operations_of(PointsApi(context.database)),
+        operations=operations_of(PointsApi(context.database), ExportApi(context.unit_of_work, "loyalty", SECTIONS)),
         handlers=points.handlers(),
         lock=store.lock_accounts,
     )

@@ -10,10 +10,12 @@ from services.notifications.delivery.mail import Sender
 from services.notifications.delivery.smtp import Server
 from services.notifications.delivery.worker import DeliveryWorker
 from services.notifications.erasure import events as erasure
+from services.notifications.held import SECTIONS
 from services.notifications.recipients import events as recipients
 from services.notifications.recipients.store import lock_recipients
 from services.notifications.settings import NotificationsSettings
 from services.notifications.tracking import events as tracking
+from shared.exports import ExportApi
 from shared.service import Context, Parts, Service
 from shared.web import operations_of
 
@@ -22,7 +24,9 @@ def build(context: Context[NotificationsSettings]) -> Parts:
     """Give every feature what it needs."""
     templates = Templates(organisation=context.settings.organisation_name)
     return Parts(
-        operations=operations_of(CorrespondenceApi(context.database)),
+        operations=operations_of(
+            CorrespondenceApi(context.database), ExportApi(context.unit_of_work, "notifications", SECTIONS)
+        ),
         handlers=[
             *recipients.handlers(),
             *erasure.handlers(),

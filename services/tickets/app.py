@@ -14,6 +14,7 @@ from services.tickets.customers import store as customers
 from services.tickets.customers.events import CustomerEvents
 from services.tickets.draws.api import DrawsApi
 from services.tickets.draws.catalogue import LotteriesApi
+from services.tickets.held import SECTIONS
 from services.tickets.lifecycle.api import TicketsApi
 from services.tickets.limbo.api import LimboApi
 from services.tickets.limbo.jobs import LimboGauge
@@ -22,6 +23,7 @@ from services.tickets.orders.events import PurchaseEvents
 from services.tickets.settings import TicketsSettings
 from services.tickets.settlement.events import BalanceEvents
 from services.tickets.settlement.jobs import OverduePayments
+from shared.exports import ExportApi
 from shared.service import Context, Parts, Service
 from shared.web import operations_of
 
@@ -38,6 +40,7 @@ def build(context: Context[TicketsSettings]) -> Parts:
     return Parts(
         operations=operations_of(
             OrdersApi(context.database, context.settings.zone),
+            ExportApi(context.unit_of_work, "tickets", SECTIONS),
             TicketsApi(context.database),
             CancellationsApi(context.database, context.unit_of_work),
             LotteriesApi(context.unit_of_work),
