@@ -42,6 +42,7 @@ LEFT_OUT = {
     "customer_names": "finds what is in other sections",
     "audit_personal": "is in the section of the audit trail",
     "reconciliation_differences": "compares what is in other sections",
+    "bulk_refusals": "says why a ticket in another section was not cancelled",
     "outgoing": "the queue of messages that are in another section",
 }
 
