@@ -40,7 +40,6 @@ SERVICES = [
 LEFT_OUT = {
     "identifiers": "finds what is in other sections",
     "customer_names": "finds what is in other sections",
-    "audit_personal": "is in the section of the audit trail",
     "reconciliation_differences": "compares what is in other sections",
     "bulk_refusals": "says why a ticket in another section was not cancelled",
     "outgoing": "the queue of messages that are in another section",
@@ -75,7 +74,7 @@ async def test_every_table_with_a_customer_is_exported(
                where table_schema = 'public' and column_name = 'customer_id'"""
         )
         exported = {word for section in sections for word in section.source.split()}
-        assert {name for (name,) in rows} - exported == {name for (name,) in rows} & LEFT_OUT.keys()
+        assert {name for (name,) in rows} - exported <= LEFT_OUT.keys()
         for section in sections:
             assert [piece async for piece in section.pieces(partition.database, "nobody")] == []
 
