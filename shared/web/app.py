@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
-from aiohttp import web
+from aiohttp import hdrs, web
 
 from shared.settings import ServiceSettings
 from shared.web.auth import TokenVerifier
@@ -15,6 +15,7 @@ from shared.web.jwks import KeySet
 from shared.web.middleware import observe
 from shared.web.openapi import build_openapi
 from shared.web.problems import Problem
+from shared.web.shortcut import SHORTCUT, Shortcut
 from shared.web.signatures import Operation
 
 MAX_BODY_BYTES = 1024 * 1024
@@ -46,11 +47,13 @@ def build_app(
     # Outside of `observe`, so that a browser may read the problems too.
     outer = [allow_origins(origins)] if origins else []
     app = web.Application(client_max_size=MAX_BODY_BYTES, middlewares=[*outer, observe])
+    app[SHORTCUT] = Shortcut(except_headers=(hdrs.EXPECT, hdrs.ORIGIN) if origins else (hdrs.EXPECT,))
     in_flight = InFlight(WAIT_SECONDS)
     for operation in operations:
-        handle = Dispatcher(operation, verifier, in_flight).handle
+        dispatcher = Dispatcher(operation, verifier, in_flight)
         for method in ("GET", "HEAD") if operation.declared.method == "GET" else (operation.declared.method,):
-            app.router.add_route(method, operation.declared.path, handle, expect_handler=_expect)
+            app.router.add_route(method, operation.declared.path, dispatcher.handle, expect_handler=_expect)
+            app[SHORTCUT].routes.add(method, operation.declared.path, dispatcher)
     document = build_openapi(title=title, version=version, description=description, operations=operations)
     app.add_routes([*Health(ready_checks or {}).routes(), *documentation_routes(document)])
     return app

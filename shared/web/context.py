@@ -1,7 +1,7 @@
 """What a handler gets of its request besides the validated models."""
 
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 import orjson
@@ -32,6 +32,7 @@ class RequestContext:
     renderer: Callable[[Any], RenderedReply[Any]]
     idempotency: IdempotentRequest | None = None
     if_match: frozenset[str] | None = None
+    path_values: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def idempotent_request(self) -> IdempotentRequest:
@@ -45,7 +46,7 @@ class RequestContext:
         """Operation, path and filters: what a cursor of this list is bound to."""
         request = self.http_request
         filters = sorted(pair for pair in request.query.items() if pair[0] not in _PAGE_PARAMETERS)
-        return orjson.dumps([self.operation_id, dict(request.match_info), filters])
+        return orjson.dumps([self.operation_id, dict(self.path_values), filters])
 
     def require_version(self, version: int) -> None:
         """Refuse an edit of anything but what the caller has seen; call it with the row locked.

@@ -1,5 +1,6 @@
 """One operation answering requests: who asks, what they ask, the handler, the answer as bytes."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -16,13 +17,14 @@ from shared.web.problems import PRECONDITION_REQUIRED, REQUEST_IN_PROGRESS, Prob
 from shared.web.replies import Content, RenderedReply, Reply, Stream
 from shared.web.signatures import Operation
 from shared.web.validation import parse_body, parse_path, parse_query, read_body
+from shared.web.wire import WireResponse
 
 _RACE_ATTEMPTS = 3
 _JSON = "application/json"
 
 
 class Dispatcher:
-    """The aiohttp handler of one operation."""
+    """Answers the requests to one operation."""
 
     def __init__(self, operation: Operation, verifier: TokenVerifier, in_flight: InFlight) -> None:
         self._operation = operation
@@ -30,11 +32,21 @@ class Dispatcher:
         self._verifier = verifier
         self._in_flight = in_flight
 
+    @property
+    def route(self) -> str:
+        """The template of the path."""
+        return self._declared.path
+
     async def handle(self, request: web.Request) -> web.StreamResponse:
+        """Answer one request that aiohttp's router found."""
+        return await self.answer(request, path_values=request.match_info)
+
+    async def answer(self, request: web.Request, *, path_values: Mapping[str, str]) -> web.StreamResponse:
         """Answer one request; what is wrong with it is raised as a Problem."""
         principal = await self._authorize(request)
         context = RequestContext(
             http_request=request,
+            path_values=path_values,
             operation_id=self._operation.operation_id,
             principal=principal,
             request_id=request[REQUEST_ID],
@@ -48,8 +60,11 @@ class Dispatcher:
                     return self._stream(result)
                 reply = context.render(result)
             else:
-                async with self._in_flight.alone(context.idempotency):
+                await self._in_flight.enter(context.idempotency)
+                try:
                     reply = await self._run_idempotent(context, arguments)
+                finally:
+                    self._in_flight.leave(context.idempotency)
         except Problem as problem:
             problem.extra = context.visible(problem.extra)
             raise
@@ -67,7 +82,7 @@ class Dispatcher:
         operation = self._operation
         arguments: dict[str, Any] = {}
         if operation.path_model is not None:
-            arguments["path"] = parse_path(operation.path_model, request)
+            arguments["path"] = parse_path(operation.path_model, context.path_values)
         if operation.query_model is not None:
             arguments["query"] = parse_query(operation.query_model, request)
         if self._declared.if_match:
@@ -136,9 +151,9 @@ def _required_if_match(request: web.Request) -> frozenset[str]:
     return parse_entity_tags(header, name=hdrs.IF_MATCH)
 
 
-def _respond(request: web.Request, reply: RenderedReply[Any]) -> web.Response:
+def _respond(request: web.Request, reply: RenderedReply[Any]) -> web.StreamResponse:
     etag = reply.headers.get(hdrs.ETAG)
     if_none_match = request.headers.get(hdrs.IF_NONE_MATCH)
     if etag and if_none_match and request.method in {"GET", "HEAD"} and is_not_modified(if_none_match, etag):
-        return web.Response(status=304, headers={hdrs.ETAG: etag})
-    return web.Response(status=reply.status, headers=reply.headers, body=reply.body)
+        return WireResponse(304, {hdrs.ETAG: etag}, b"")
+    return WireResponse(reply.status, reply.headers, reply.body)

@@ -7,8 +7,7 @@ commit claims and records many at once with `claim` and `record`, and gives each
 
 import asyncio
 import hashlib
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -156,30 +155,33 @@ class InFlight:
 
     def __init__(self, wait_seconds: float) -> None:
         self._wait_seconds = wait_seconds
-        self._running: dict[tuple[str, str], asyncio.Event] = {}
+        # The event is made by the first that waits for it: hardly any request is ever waited for.
+        self._running: dict[tuple[str, str], asyncio.Event | None] = {}
 
-    @asynccontextmanager
-    async def alone(self, request: IdempotentRequest) -> AsyncIterator[None]:
-        """Run the block when no other request with this key runs.
+    async def enter(self, request: IdempotentRequest) -> None:
+        """Wait until no other request with this key runs; then `leave` must follow.
 
         Raises:
             Problem: 409 `request_in_progress` when the other one takes too long.
         """
         identity = (request.scope, request.key)
-        await self._wait_for_others(identity)
-        finished = self._running[identity] = asyncio.Event()
-        try:
-            yield
-        finally:
-            del self._running[identity]
+        if identity in self._running:
+            await self._wait_for_others(identity)
+        self._running[identity] = None
+
+    def leave(self, request: IdempotentRequest) -> None:
+        """Let the next request with this key run."""
+        finished = self._running.pop((request.scope, request.key))
+        if finished is not None:
             finished.set()
 
     async def _wait_for_others(self, identity: tuple[str, str]) -> None:
-        if identity not in self._running:
-            return
         try:
             async with asyncio.timeout(self._wait_seconds):
-                while (running := self._running.get(identity)) is not None:
+                while identity in self._running:
+                    running = self._running[identity]
+                    if running is None:
+                        running = self._running[identity] = asyncio.Event()
                     await running.wait()
         except TimeoutError:
             raise REQUEST_IN_PROGRESS(

@@ -9,7 +9,7 @@ from aiohttp import hdrs, web
 from prometheus_client import Histogram
 
 from shared.db import is_transient
-from shared.telemetry import TraceContext, bind_trace, continue_trace, get_logger, histogram
+from shared.telemetry import TraceContext, continue_trace, current_trace, get_logger, histogram
 from shared.web.context import REQUEST_ID
 from shared.web.problems import (
     BODY_TOO_LARGE,
@@ -20,6 +20,7 @@ from shared.web.problems import (
     SERVICE_UNAVAILABLE,
     Problem,
 )
+from shared.web.wire import WireResponse, constant_headers
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -27,12 +28,6 @@ SLOW_SECONDS = 1.0
 SUCCESSES_PER_LOG_LINE = 100
 _KNOWN_METHODS = hdrs.METH_ALL
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._:/+=-]{1,128}", re.ASCII)
-_SECURITY_HEADERS = {
-    "Server": "recourse",
-    "X-Content-Type-Options": "nosniff",
-    "Referrer-Policy": "no-referrer",
-    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
-}
 
 log = get_logger(__name__)
 _random_bits = random.Random().getrandbits  # noqa: S311 - an id to search logs by, not a secret
@@ -44,15 +39,25 @@ _durations: dict[tuple[str, str, int], Histogram] = {}
 
 @web.middleware
 async def observe(request: web.Request, handler: Handler) -> web.StreamResponse:
-    """The one middleware of every application."""
+    """The one middleware of every application, for what aiohttp's router finds."""
+    resource = request.match_info.route.resource
+    return await observed(request, resource.canonical if resource is not None else "unmatched", handler)
+
+
+async def observed(request: web.Request, route: str, handler: Handler) -> web.StreamResponse:
+    """The answer of the handler, or of what it raised, with all that surrounds it. `route` is the path's template."""
     started = time.perf_counter()
     given_id = request.headers.get("X-Request-Id")
     request_id = given_id if given_id and _REQUEST_ID.fullmatch(given_id) else f"{_random_bits(128):032x}"
     request[REQUEST_ID] = request_id
-    with bind_trace(continue_trace(request.headers.get("traceparent"))) as trace:
+    trace = continue_trace(request.headers.get("traceparent"))
+    token = current_trace.set(trace)
+    try:
         response = await _answer(request, handler, request_id)
         _finish(response, request_id, trace)
-        _report(request, response.status, time.perf_counter() - started, request_id)
+        _report(request.method, route, response.status, time.perf_counter() - started, request_id)
+    finally:
+        current_trace.reset(token)
     return response
 
 
@@ -88,25 +93,24 @@ def _problem_of_fault(error: Exception, request_id: str) -> Problem:
     return INTERNAL_ERROR("Quote the request id when you report this.")
 
 
-def _problem_response(problem: Problem, request_id: str) -> web.Response:
+def _problem_response(problem: Problem, request_id: str) -> web.StreamResponse:
     headers = {**problem.headers, hdrs.CONTENT_TYPE: MEDIA_TYPE}
-    return web.Response(status=problem.status, headers=headers, body=problem.render(request_id))
+    return WireResponse(problem.status, headers, problem.render(request_id))
 
 
 def _finish(response: web.StreamResponse, request_id: str, trace: TraceContext) -> None:
     headers = response.headers
     headers["X-Request-Id"] = request_id
     headers["traceparent"] = trace.traceparent
-    for name, value in _SECURITY_HEADERS.items():
+    if isinstance(response, WireResponse):
+        return
+    for name, value in constant_headers(has_etag=hdrs.ETAG in headers).items():
         headers.setdefault(name, value)
-    # Customers' data must not stay in caches; what has an ETag may be kept by the caller and checked.
-    headers.setdefault(hdrs.CACHE_CONTROL, "private, no-cache" if hdrs.ETAG in headers else "no-store")
 
 
-def _report(request: web.Request, status: int, seconds: float, request_id: str) -> None:
-    resource = request.match_info.route.resource
-    route = resource.canonical if resource is not None else "unmatched"
-    method = request.method if request.method in _KNOWN_METHODS else "other"
+def _report(method: str, route: str, status: int, seconds: float, request_id: str) -> None:
+    if method not in _KNOWN_METHODS:
+        method = "other"
     key = (method, route, status)
     duration = _durations.get(key)
     if duration is None:

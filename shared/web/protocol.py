@@ -12,6 +12,7 @@ from aiohttp.web_protocol import RequestHandler
 
 from shared.telemetry import get_logger
 from shared.web.problems import INTERNAL_ERROR, MALFORMED_REQUEST, MEDIA_TYPE, Problem
+from shared.web.shortcut import SHORTCUT, Handler
 
 log = get_logger(__name__)
 
@@ -26,14 +27,17 @@ class ProblemRunner(web.AppRunner):
 
     async def _make_server(self) -> web.Server:
         server = await super()._make_server()
-        return _ProblemServer(server, self._connection_options)
+        handler = server.request_handler
+        if (shortcut := self.app.get(SHORTCUT)) is not None:
+            handler = shortcut.before(handler)
+        return _ProblemServer(server, handler, self._connection_options)
 
 
 class _ProblemServer(web.Server):
     """aiohttp's server, whose connections are ours."""
 
-    def __init__(self, server: web.Server, options: dict[str, Any]) -> None:
-        super().__init__(server.request_handler, request_factory=server.request_factory)
+    def __init__(self, server: web.Server, handler: Handler, options: dict[str, Any]) -> None:
+        super().__init__(handler, request_factory=server.request_factory)
         self._options = options
 
     def __call__(self) -> RequestHandler:

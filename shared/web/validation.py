@@ -1,6 +1,6 @@
 """From bytes and strings to validated models, and from what is wrong with them to a problem document."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, TypeVar
 
 import orjson
@@ -20,6 +20,7 @@ from shared.web.problems import (
 ModelT = TypeVar("ModelT", bound=RequestModel)
 
 _MAX_ERRORS = 20
+_SMALL_BYTES = 64 * 1024
 _MAX_NAME_LENGTH = 200
 _NUL = "The character U+0000 is not allowed."
 
@@ -32,7 +33,10 @@ async def read_body(request: web.Request) -> bytes:
     """
     if request.content_type != "application/json" or (request.charset or "utf-8").lower() != "utf-8":
         raise UNSUPPORTED_MEDIA_TYPE("Send the body as application/json in UTF-8.")
+    content = request.content
     try:
+        if content.is_eof() and content.total_bytes <= _SMALL_BYTES:
+            return content.read_nowait()
         return await request.read()
     except (web.RequestPayloadError, ConnectionResetError) as error:
         raise MALFORMED_REQUEST("The body could not be read.") from error
@@ -55,13 +59,13 @@ def parse_body(adapter: TypeAdapter[Any], body: bytes) -> Any:
     return value
 
 
-def parse_path(model: type[ModelT], request: web.Request) -> ModelT:
+def parse_path(model: type[ModelT], values: Mapping[str, str]) -> ModelT:
     """The validated path parameters.
 
     Raises:
         Problem: 422 `validation_failed`.
     """
-    return _parse_strings(model.model_validate, dict(request.match_info), "path")
+    return _parse_strings(model.model_validate, dict(values), "path")
 
 
 def parse_query(model: type[ModelT], request: web.Request) -> ModelT:
