@@ -32,10 +32,11 @@ PATH = f"/v1/customers/{CUSTOMER}/transactions"
 _FILL = """
     insert into ledger_entries
         (customer_id, seq, entry_id, occurred_at, recorded_at, kind, status, method, amount_in, amount_out, currency,
-         balance, cause_kind, cause_id, order_id, description)
+         balance, cause_kind, cause_id, order_id, description, hash)
     select $1, n, gen_random_uuid(), at, at, case n % 2 when 1 then 'deposit' else 'purchase' end, 'booked', 'card',
            1000 * (n % 2), 1000 * (1 - n % 2), 'AUD', 1000 * (n % 2), 'order', 'ord-' || (n + 1) / 2,
-           'ord-' || (n + 1) / 2, case n % 2 when 1 then 'Deposit by card' else 'Purchase of 1 ticket' end
+           'ord-' || (n + 1) / 2, case n % 2 when 1 then 'Deposit by card' else 'Purchase of 1 ticket' end,
+           sha256(int8send(n))
     from generate_series(1, $2) n, lateral (select now() - make_interval(secs => $2 - n) as at) as moment"""
 
 

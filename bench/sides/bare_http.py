@@ -17,14 +17,14 @@ from shared.web import stop_on_signals
 # The rows that the service writes: key and answer, balance, entry, event; in one statement, which is the commit.
 _WITHDRAW = """
     with moved as (
-        update accounts set balance = balance - $2, last_seq = last_seq + 1
-        where customer_id = $1 and balance >= $2 returning balance, last_seq, currency),
+        update accounts set balance = balance - $2, last_seq = last_seq + 1, head = sha256(head || $9)
+        where customer_id = $1 and balance >= $2 returning balance, last_seq, currency, head),
     entered as (
         insert into ledger_entries
             (customer_id, seq, entry_id, occurred_at, recorded_at, kind, status, method, amount_in, amount_out,
-             currency, balance, cause_kind, cause_id, actor, description)
+             currency, balance, cause_kind, cause_id, actor, description, hash)
         select $1, last_seq, $3, $4, $4, 'withdrawal', 'booked', $5, 0, $2, currency, balance, 'withdrawal', $6,
-               'agent-1', $7 from moved),
+               'agent-1', $7, head from moved),
     answered as (
         insert into idempotency_keys (scope, key, request_hash, status, headers, body)
         select 'agent-1 withdraw', $8, sha256($9), 201, '{}',

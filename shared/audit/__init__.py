@@ -8,7 +8,7 @@
 
 Actions are called `<what>.<verb>`, objects `<kind>:<id>`. Of `before` and `after` only the fields that differ are kept.
 Fields named in `personal` are kept apart and go when `erase_personal` is called for the customer. A shared commit
-writes the entries of all its requests with `record_all`; who acts outside of a request is an `Actor`.
+writes the entries of all its requests with `record_all` or `recording`; who acts outside of a request is an `Actor`.
 `AuditApi` is the operation that reads them, the same in every service; `MIGRATIONS` the folder of the tables.
 """
 
@@ -16,8 +16,8 @@ from pathlib import Path
 
 from shared.audit.api import AuditApi
 from shared.audit.entries import Actor, Change
-from shared.audit.store import erase_personal, record, record_all
+from shared.audit.store import erase_personal, record, record_all, recording
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 
-__all__ = ["MIGRATIONS", "Actor", "AuditApi", "Change", "erase_personal", "record", "record_all"]
+__all__ = ["MIGRATIONS", "Actor", "AuditApi", "Change", "erase_personal", "record", "record_all", "recording"]

@@ -9,25 +9,26 @@ from uuid import UUID
 import orjson
 
 from shared.audit.entries import Actor, Change, Entry
-from shared.db import Connection
+from shared.db import Connection, Statement, execute_together
 from shared.ids import uuid7
 from shared.web import RequestContext
 
 Who = RequestContext | Actor
 
 _INSERT = """
-    with entries as (
-        insert into audit_entries (id, at, actor, role, action, object_kind, object_id, customer_id, before, after,
-                                   personal_fields, reason, request_id)
-        select id, at, actor, role, action, object_kind, object_id, customer_id, before::jsonb, after::jsonb,
-               case personal when '' then '{}' else string_to_array(personal, ',') end, reason, request_id
-          from unnest($1::uuid[], $2::timestamptz[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[],
-                      $8::text[], $9::text[], $10::text[], $11::text[], $12::text[], $13::text[])
-            as given (id, at, actor, role, action, object_kind, object_id, customer_id, before, after, personal,
-                      reason, request_id))
+    insert into audit_entries (id, at, actor, role, action, object_kind, object_id, customer_id, before, after,
+                               personal_fields, reason, request_id)
+    select id, at, actor, role, action, object_kind, object_id, customer_id, before::jsonb, after::jsonb,
+           case personal when '' then '{}' else string_to_array(personal, ',') end, reason, request_id
+      from unnest($1::uuid[], $2::timestamptz[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[],
+                  $8::text[], $9::text[], $10::text[], $11::text[], $12::text[], $13::text[])
+        as given (id, at, actor, role, action, object_kind, object_id, customer_id, before, after, personal,
+                  reason, request_id)
+"""
+_INSERT_PERSONAL = """
     insert into audit_personal (entry_id, customer_id, before, after)
     select id, customer_id, before::jsonb, after::jsonb
-      from unnest($14::uuid[], $15::text[], $16::text[], $17::text[]) as given (id, customer_id, before, after)
+      from unnest($1::uuid[], $2::text[], $3::text[], $4::text[]) as given (id, customer_id, before, after)
 """
 
 # Of the personal values only those that were not erased are there.
@@ -59,16 +60,23 @@ async def record(connection: Connection, who: Who, change: Change) -> None:
 
 async def record_all(connection: Connection, changes: Sequence[tuple[Who, Change]]) -> None:
     """Write changes down, each with who made it, in one statement."""
+    await execute_together(connection, recording(changes))
+
+
+def recording(changes: Sequence[tuple[Who, Change]]) -> list[Statement]:
+    """The statements that write changes down: none when there is no change."""
     if not changes:
-        return
+        return []
     entries, personal = [], []
     for who, change in changes:
         entry, values = _rows(who, change)
         entries.append(entry)
         if values is not None:
             personal.append(values)
-    separate = [list(column) for column in zip(*personal, strict=True)] or [[], [], [], []]
-    await connection.execute(_INSERT, *zip(*entries, strict=True), *separate)
+    statements = [Statement(_INSERT, list(zip(*entries, strict=True)))]
+    if personal:
+        statements.append(Statement(_INSERT_PERSONAL, list(zip(*personal, strict=True))))
+    return statements
 
 
 async def erase_personal(connection: Connection, customer_id: str) -> None:

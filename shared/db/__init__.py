@@ -5,7 +5,8 @@ from shared.db.database import Connection, Database
 from shared.db.faults import is_transient
 from shared.db.group_commit import GroupCommit
 from shared.db.migrations import MigrationError, MigrationSource, migrate
-from shared.db.rows import insert_rows
+from shared.db.rows import insert_rows, insertion
+from shared.db.together import Statement, execute_together
 
 __all__ = [
     "Connection",
@@ -13,8 +14,11 @@ __all__ = [
     "GroupCommit",
     "MigrationError",
     "MigrationSource",
+    "Statement",
     "array",
+    "execute_together",
     "insert_rows",
+    "insertion",
     "is_transient",
     "migrate",
 ]

@@ -2,6 +2,7 @@
 
 from collections.abc import Collection
 from datetime import datetime
+from typing import Any
 
 import orjson
 
@@ -16,6 +17,19 @@ def array(values: Collection[str | int | datetime | None]) -> str:
         # JSON's escapes are not PostgreSQL's, which knows only that the next character stands for itself.
         literal = f"[{','.join(map(_element, values))}]"
     return f"{{{literal[1:-1]}}}"
+
+
+def typed_array(kind: str, values: Collection[Any]) -> str:
+    """The same for elements of the PostgreSQL type `kind`: `bytea` and `uuid` too."""
+    if kind == "bytea":
+        return f"{{{','.join(['null' if value is None else _octets(value) for value in values])}}}"
+    if kind == "uuid":
+        return array([None if value is None else str(value) for value in values])
+    return array(values)
+
+
+def _octets(value: bytes) -> str:
+    return f'"\\\\x{value.hex()}"'
 
 
 def _element(value: str | int | datetime | None) -> str:

@@ -36,8 +36,8 @@ class GroupCommit(Generic[Request, Answer]):
         self._waiting.append((request, future))
         if self._runner is None:
             self._runner = asyncio.create_task(self._run(), name="group-commit")
-        # The commit belongs to all who share it, so one caller that goes away must not stop it.
-        return await asyncio.shield(future)
+        # The future is this caller's alone: one that goes away does not stop the commit, which others share.
+        return await future
 
     async def _run(self) -> None:
         try:

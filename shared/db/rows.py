@@ -5,6 +5,7 @@ from functools import cache
 from typing import Any
 
 from shared.db.database import Connection
+from shared.db.together import Statement, execute_together
 
 # COPY takes a round trip more, but asyncpg looks several times at each element of an array that is a parameter.
 _MANY = 50
@@ -20,7 +21,12 @@ async def insert_rows(
     if len(rows) >= _MANY:
         await connection.copy_records_to_table(table, records=rows, columns=list(columns))
     elif rows:
-        await connection.execute(_statement(table, tuple(columns.items())), *zip(*rows, strict=True))
+        await execute_together(connection, [insertion(table, columns, rows)])
+
+
+def insertion(table: str, columns: Mapping[str, str], rows: Sequence[Sequence[Any]]) -> Statement:
+    """The statement that inserts at least one row, in their order. `columns` as for `insert_rows`."""
+    return Statement(_statement(table, tuple(columns.items())), list(zip(*rows, strict=True)))
 
 
 @cache

@@ -9,7 +9,7 @@ from uuid import UUID
 import orjson
 
 from shared.contracts import Event
-from shared.db import Connection, insert_rows
+from shared.db import Connection, Statement, insert_rows, insertion
 from shared.ids import uuid7
 from shared.messaging.cloudevents import payload_of
 
@@ -70,6 +70,13 @@ async def insert_outbox(connection: Connection, rows: Sequence[OutboxRow]) -> No
         await connection.copy_records_to_table("outbox", records=rows, columns=[*_COLUMNS, "headers"])
     else:
         await insert_rows(connection, "outbox", _COLUMNS, [row[:-1] for row in rows])
+
+
+def outbox_insertion(rows: Sequence[OutboxRow]) -> Statement | None:
+    """The same for few rows, to go with other statements. None for rows with headers of their own."""
+    if any(row.headers is not None for row in rows):
+        return None
+    return insertion("outbox", _COLUMNS, [row[:-1] for row in rows])
 
 
 async def read_outbox(connection: Connection, *, under_way: Sequence[int], limit: int) -> list[PendingRow]:

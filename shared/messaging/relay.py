@@ -41,6 +41,7 @@ class Relay:
         source: str,
         batch_size: int = 1000,
         poll_seconds: float = 0.1,
+        pace_seconds: float = 0.02,
         exclusive: bool = True,
     ) -> None:
         self._dsn = dsn
@@ -48,6 +49,7 @@ class Relay:
         self._source = source
         self._batch_size = batch_size
         self._poll_seconds = poll_seconds
+        self._pace_seconds = pace_seconds
         self._exclusive = exclusive
         self._wake = asyncio.Event()
         self._stopping = asyncio.Event()
@@ -106,25 +108,31 @@ class Relay:
             _holder.set(1)
             while not self._stopping.is_set():
                 self._wake.clear()
-                await self._publish_all(connection, producer)
-                await _until(self._wake, self._poll_seconds)
+                if await self._publish_all(connection, producer):
+                    await _until(self._stopping, self._pace_seconds)
+                else:
+                    await _until(self._wake, self._poll_seconds)
             # What was committed since the last look.
             await self._publish_all(connection, producer)
         finally:
             await stop_client(producer)
 
-    async def _publish_all(self, connection: Connection, producer: Any) -> None:
-        """Publish until the outbox is empty; the next rows are read while Kafka acknowledges the last ones."""
-        under_way = _UnderWay([], [])
+    async def _publish_all(self, connection: Connection, producer: Any) -> bool:
+        """Publish what is in the outbox; the next rows are read while Kafka acknowledges the last ones.
+
+        Whether there was anything. What is committed meanwhile is left for the next time: a few rows cost as much
+        as many, here, in the database and in Kafka.
+        """
+        under_way, found = _UnderWay([], []), False
         while True:
             rows = await read_outbox(connection, under_way=under_way.sequences, limit=self._batch_size)
             await self._finish(connection, under_way)
             if not rows:
-                return
-            under_way = await self._send(producer, rows)
-            if self._stopping.is_set():
+                return found
+            under_way, found = await self._send(producer, rows), True
+            if len(rows) < self._batch_size or self._stopping.is_set():
                 await self._finish(connection, under_way)
-                return
+                return True
 
     async def _send(self, producer: Any, rows: Sequence[PendingRow]) -> "_UnderWay":
         futures = []

@@ -3,13 +3,13 @@
 State, inbox, consumer offset and outbox commit together, or not at all.
 """
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 
 from shared.contracts import Event
-from shared.db import Connection, Database
-from shared.messaging.outbox import OutboxRow, Prepared, insert_outbox
+from shared.db import Connection, Database, Statement, execute_together
+from shared.messaging.outbox import OutboxRow, Prepared, insert_outbox, outbox_insertion
 from shared.messaging.records import Received
 from shared.telemetry.trace import current_trace, new_trace
 
@@ -25,11 +25,25 @@ class Transaction:
         self.connection = connection
         self.began_at = datetime.now(UTC)
         self.outbox: list[OutboxRow] = []
+        self._last: list[Statement] = []
 
     def publish(self, event: Event | Prepared, *, cause: Received[Event] | None = None) -> None:
         """Publish the event when, and only when, this transaction commits. Its trace continues its cause's."""
         trace = cause.trace if cause is not None else (current_trace.get() or new_trace())
         self.outbox.append(OutboxRow.of(event, at=self.began_at, traceparent=trace.child_traceparent()))
+
+    def write_last(self, statements: Sequence[Statement]) -> None:
+        """Run these when the block ends, together with the outbox: one round trip for all of them."""
+        self._last += statements
+
+    async def finish(self) -> None:
+        """Write what waits for the end."""
+        # After all else, so that outbox numbers are taken under the locks of the rows they speak of.
+        if self._last and self.outbox and (statement := outbox_insertion(self.outbox)) is not None:
+            await execute_together(self.connection, [*self._last, statement])
+            return
+        await execute_together(self.connection, self._last)
+        await insert_outbox(self.connection, self.outbox)
 
 
 class UnitOfWork:
@@ -49,8 +63,7 @@ class UnitOfWork:
         async with self.database.transaction() as connection:
             transaction = Transaction(connection)
             yield transaction
-            # After all else, so that outbox numbers are taken under the locks of the rows they speak of.
-            await insert_outbox(connection, transaction.outbox)
+            await transaction.finish()
         if transaction.outbox:
             for wake in self._on_published:
                 wake()

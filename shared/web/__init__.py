@@ -57,7 +57,15 @@ from shared.web.auth import Principal
 from shared.web.context import RequestContext
 from shared.web.etag import etag_of
 from shared.web.health import ReadyCheck
-from shared.web.idempotency import IdempotentRequest, Outcome, claim, forget_before, record
+from shared.web.idempotency import (
+    IdempotencyRaceError,
+    IdempotentRequest,
+    Outcome,
+    claim,
+    forget_before,
+    record,
+    recording,
+)
 from shared.web.models import Instant, RequestModel, ResponseModel
 from shared.web.operations import operation, operations_of
 from shared.web.paging import Keyset, Page, PageQuery
@@ -76,6 +84,7 @@ __all__ = [
     "ROLE_PERMISSIONS",
     "VALIDATION_FAILED",
     "Content",
+    "IdempotencyRaceError",
     "IdempotentRequest",
     "Instant",
     "Keyset",
@@ -105,6 +114,7 @@ __all__ = [
     "operation",
     "operations_of",
     "record",
+    "recording",
     "serving",
     "stop_on_signals",
 ]

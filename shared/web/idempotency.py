@@ -14,7 +14,7 @@ from typing import Any
 
 import orjson
 
-from shared.db import Connection
+from shared.db import Connection, Statement, execute_together
 from shared.web.problems import (
     IDEMPOTENCY_KEY_REQUIRED,
     IDEMPOTENCY_KEY_REUSED,
@@ -44,7 +44,6 @@ _RECORD = """
         as done (scope, key, request_hash, status, headers, body)
      order by scope, key
         on conflict do nothing
-    returning 1
 """
 
 _FORGET = """
@@ -98,10 +97,18 @@ async def record(connection: Connection, outcomes: Sequence[Outcome]) -> None:
     Raises:
         IdempotencyRaceError: another process was first with one of the keys; nothing may be committed.
     """
-    columns = zip(*(_columns(outcome) for outcome in outcomes), strict=True)
-    rows = await connection.fetch(_RECORD, *(list(column) for column in columns)) if outcomes else []
-    if len(rows) != len(outcomes):
-        raise IdempotencyRaceError
+    await execute_together(connection, recording(outcomes))
+
+
+def recording(outcomes: Sequence[Outcome]) -> list[Statement]:
+    """The statement that records answers, or none; it raises `IdempotencyRaceError` as `record` does."""
+
+    def all_recorded(rows: int) -> None:
+        if rows != len(outcomes):
+            raise IdempotencyRaceError
+
+    columns = list(zip(*(_columns(outcome) for outcome in outcomes), strict=True))
+    return [Statement(_RECORD, columns, all_recorded)] if outcomes else []
 
 
 async def forget_before(connection: Connection, instant: datetime, *, limit: int = 10_000) -> int:

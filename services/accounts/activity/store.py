@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import orjson
 
 from services.accounts.activity.domain import EARLIEST, KINDS, Activity, Cart, Kind, Position, bounds, latest
-from shared.db import Connection, array
+from shared.db import Connection, Statement, array, execute_together
 
 # COPY takes a round trip more, and two thirds of the time for a row.
 _MANY = 50
@@ -79,13 +79,16 @@ class Filters(NamedTuple):
 
 async def add(connection: Connection, activities: Sequence[Activity]) -> None:
     """Write those of the activities that are not on record."""
+    await execute_together(connection, adding(activities))
+
+
+def adding(activities: Sequence[Activity]) -> list[Statement]:
+    """The same as a statement, or none, to go with others."""
     if not activities:
-        return
+        return []
     customers, kinds, times, references, details = zip(*activities, strict=True)
-    await connection.execute(
-        _ADD, array(customers), array(kinds), array(times), array(references), orjson.dumps(details).decode(),
-        _TOLD_LATE, _PERSONAL,
-    )  # fmt: skip
+    columns = [array(customers), array(kinds), array(times), array(references)]
+    return [Statement(_ADD, [*columns, orjson.dumps(details).decode(), _TOLD_LATE, _PERSONAL])]
 
 
 async def add_new(connection: Connection, activities: Sequence[Activity]) -> None:

@@ -2,13 +2,14 @@
 
 from collections.abc import Collection, Sequence
 from operator import attrgetter
+from typing import Any
 
 from services.accounts.activity import store as activity
 from services.accounts.ledger.activities import activities_of
 from services.accounts.ledger.chain import chained
 from services.accounts.ledger.domain import NOT_MOVED, Account, Charge, Entry, Key, Ledger
 from services.accounts.ledger.requests import Cancellation
-from shared.db import Connection, array, insert_rows
+from shared.db import Connection, Statement, array, execute_together, insert_rows, insertion
 
 _OTHER_TYPES = {
     "seq": "bigint", "entry_id": "uuid", "occurred_at": "timestamptz", "recorded_at": "timestamptz",
@@ -53,21 +54,28 @@ async def save(connection: Connection, ledger: Ledger) -> None:
     """Store what the ledger's requests left: entries, what timelines show of them, charges, the accounts moved."""
     if not ledger.entries:
         return
-    moved = {entry.customer_id: ledger.accounts[entry.customer_id] for entry in ledger.entries}
-    heads = {customer_id: account.head for customer_id, account in moved.items()}
-    await insert_rows(connection, "ledger_entries", _ROW_TYPES, chained(ledger.entries, heads))
+    rows, others = _changes(ledger)
+    await insert_rows(connection, "ledger_entries", _ROW_TYPES, rows)
     await activity.add_new(connection, activities_of(ledger.entries))
     await insert_rows(connection, "charges", _CHARGE_TYPES, [*map(_charge_row, ledger.new_charges.values())])
-    if reversed_charges := ledger.changed_charges.values():
-        await connection.execute(
-            _SAVE_CHARGES,
-            array([each.customer_id for each in reversed_charges]),
-            array([each.order_id for each in reversed_charges]),
-            array([each.reversed_amount for each in reversed_charges]),
-            [each.charged for each in reversed_charges],
-        )
-    await connection.execute(
-        _SAVE_ACCOUNTS,
+    await execute_together(connection, others)
+
+
+def saving(ledger: Ledger) -> list[Statement]:
+    """The same as statements, for few requests that leave no new charge."""
+    if not ledger.entries:
+        return []
+    rows, others = _changes(ledger)
+    activities = activity.adding(activities_of(ledger.entries))
+    return [insertion("ledger_entries", _ROW_TYPES, rows), *activities, *others]
+
+
+def _changes(ledger: Ledger) -> tuple[Sequence[Sequence[Any]], list[Statement]]:
+    """The rows of the new entries, and the updates of accounts and of charges that were there."""
+    moved = {entry.customer_id: ledger.accounts[entry.customer_id] for entry in ledger.entries}
+    heads = {customer_id: account.head for customer_id, account in moved.items()}
+    rows = chained(ledger.entries, heads)
+    accounts = [
         array(moved),
         array([account.currency for account in moved.values()]),
         array([account.balance for account in moved.values()]),
@@ -76,7 +84,18 @@ async def save(connection: Connection, ledger: Ledger) -> None:
         *map(array, zip(*(account.moved or NOT_MOVED for account in moved.values()), strict=True)),
         array([account.held for account in moved.values()]),
         array([head.hex() for head in heads.values()]),
-    )
+    ]
+    statements = [Statement(_SAVE_ACCOUNTS, accounts)]
+    if ledger.changed_charges:
+        changed = ledger.changed_charges.values()
+        charges = [
+            array([each.customer_id for each in changed]),
+            array([each.order_id for each in changed]),
+            array([each.reversed_amount for each in changed]),
+            [each.charged for each in changed],
+        ]
+        statements.append(Statement(_SAVE_CHARGES, charges))
+    return rows, statements
 
 
 async def accounts(connection: Connection, customer_ids: Collection[str]) -> dict[str, Account]:

@@ -17,11 +17,12 @@ from services.accounts.paths import CUSTOMER_NOT_FOUND, CustomerPath
 from shared import audit
 from shared.audit import Actor, Change
 from shared.contracts.base import NO_NUL, Currency
-from shared.db import GroupCommit
+from shared.db import Connection, GroupCommit
 from shared.ids import uuid7
 from shared.messaging import Transaction, UnitOfWork
 from shared.telemetry.trace import TraceContext, bind_trace, current_trace, new_trace
 from shared.web import (
+    IdempotencyRaceError,
     IdempotentRequest,
     Outcome,
     Problem,
@@ -33,7 +34,7 @@ from shared.web import (
     ResponseModel,
     claim,
     operation,
-    record,
+    recording,
 )
 
 INSUFFICIENT_BALANCE = ProblemType(422, "insufficient_balance", "The balance does not cover the withdrawal")
@@ -123,12 +124,24 @@ class WithdrawalsApi:
         )
 
     async def _commit(self, group: Sequence[_Pending]) -> list[_Answer | Exception]:
+        try:
+            return await self._attempt(group, keys_are_new=True)
+        except IdempotencyRaceError:
+            return await self._attempt(group, keys_are_new=False)
+
+    async def _attempt(self, group: Sequence[_Pending], *, keys_are_new: bool) -> list[_Answer | Exception]:
+        """Book a group in one transaction. Keys taken for new, as nearly all are, are not looked up before.
+
+        Raises:
+            IdempotencyRaceError: one of them is not; nothing is booked.
+        """
+        keys = [pending.idempotency for pending in group]
         async with self._unit_of_work.begin() as transaction:
             connection = transaction.connection
             customers = {pending.withdrawal.customer_id for pending in group}
             ledger = Ledger(await store.lock_known(connection, sorted(customers)), now=datetime.now(UTC), new_id=uuid7)
             # Not before the lock: whoever held it may have paid out under the same key in another process.
-            earlier = await claim(connection, [pending.idempotency for pending in group])
+            earlier = [None] * len(group) if keys_are_new else await claim(connection, keys)
             answers: list[_Answer | Exception] = []
             booked: list[Outcome] = []
             changes: list[tuple[Actor, Change]] = []
@@ -137,11 +150,10 @@ class WithdrawalsApi:
                 answers.append(answer)
                 if known is None and isinstance(answer, RenderedReply):
                     booked.append(Outcome(pending.idempotency, answer))
-            await store.save(connection, ledger)
+            if keys_are_new:
+                await _replace_refusals(connection, keys, answers)
             await insert_held(connection, [entry for entry in ledger.entries if entry.status == "pending"])
-            if booked:
-                await record(connection, booked)
-            await audit.record_all(connection, changes)
+            transaction.write_last([*store.saving(ledger), *recording(booked), *audit.recording(changes)])
         return answers
 
     def _book(
@@ -162,6 +174,17 @@ class WithdrawalsApi:
                 transaction.publish(movement(entry))
         changes.append((pending.actor, _change(entry, balance)))
         return pending.render(_reply(entry, account.available))
+
+
+async def _replace_refusals(
+    connection: Connection, keys: Sequence[IdempotentRequest], answers: list[_Answer | Exception]
+) -> None:
+    """What is refused now may be so because it was booked before, under the same key: that answer counts."""
+    refused = [number for number, answer in enumerate(answers) if isinstance(answer, Exception)]
+    if refused:
+        earlier = await claim(connection, [keys[number] for number in refused])
+        for number, answer in zip(refused, earlier, strict=True):
+            answers[number] = answer or answers[number]
 
 
 def _change(entry: Entry, balance: int) -> Change:
