@@ -13,6 +13,7 @@ import orjson
 import structlog
 from structlog.typing import EventDict, Processor, WrappedLogger
 
+from shared.telemetry.flood import FloodFilter
 from shared.telemetry.trace import current_trace
 
 REDACTED = "[redacted]"
@@ -46,6 +47,7 @@ def configure_logging(service: str, *, level: str = "info", log_format: Literal[
     )
     handler = logging.StreamHandler(sys.stdout)
     handler.setFormatter(formatter)
+    handler.addFilter(FloodFilter())
     logging.basicConfig(handlers=[handler], level=level.upper(), force=True)
     logging.captureWarnings(capture=True)
     structlog.configure(
