@@ -1,7 +1,19 @@
 """All lines of the table, in its order. A new module of `bench/lines` is added here."""
 
 from bench.figures import Line
-from bench.lines import consumer, draw_cancel, faststream, latency, linear, memory, pages, relay, search, withdrawals
+from bench.lines import (
+    consumer,
+    draw_cancel,
+    faststream,
+    histories,
+    latency,
+    linear,
+    memory,
+    pages,
+    relay,
+    search,
+    withdrawals,
+)
 
 LINES: tuple[Line, ...] = (
     *consumer.LINES,
@@ -10,6 +22,7 @@ LINES: tuple[Line, ...] = (
     *latency.LINES,
     *withdrawals.LINES,
     *pages.LINES,
+    *histories.LINES,
     *draw_cancel.LINES,
     *search.LINES,
     *memory.LINES,

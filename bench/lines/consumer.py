@@ -68,6 +68,16 @@ async def _hot_against_cold(bench: Bench) -> Measured:
     return Measured(ratio(rounds, "hot", "cold"), rounds)
 
 
+async def _chained_against_unchained(bench: Bench) -> Measured:
+    total = bench.amount(EVENTS)
+    kafka = await backlog_of(bench, total)
+    rounds = await bench.in_turn(
+        partial(drained, bench, kafka, name="on", side="consumer", total=total),
+        partial(drained, bench, kafka, name="off", side="consumer", total=total, chain=False),
+    )
+    return Measured(ratio(rounds, "on", "off"), rounds)
+
+
 LINES = (
     Line(
         "consumer",
@@ -76,4 +86,10 @@ LINES = (
         _against_bare,
     ),
     Line("hot", "accounts consumer, events/s: ten hot accounts / cold accounts", at_least(0.9), _hot_against_cold),
+    Line(
+        "hash-chain",
+        "accounts consumer, events/s: with the ledger's hash chain / without",
+        at_least(0.95),
+        _chained_against_unchained,
+    ),
 )

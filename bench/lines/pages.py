@@ -29,7 +29,7 @@ SECONDS = 8.0
 CUSTOMER = "cus-1"
 PATH = f"/v1/customers/{CUSTOMER}/transactions"
 
-_FILL = """
+FILL_LEDGER = """
     insert into ledger_entries
         (customer_id, seq, entry_id, occurred_at, recorded_at, kind, status, method, amount_in, amount_out, currency,
          balance, cause_kind, cause_id, order_id, description, hash)
@@ -60,7 +60,7 @@ async def _history(bench: Bench, rows: int) -> AsyncIterator[Stack]:
         await open_accounts(dsn, 2)
         connection = await asyncpg.connect(dsn)
         try:
-            await connection.execute(_FILL, CUSTOMER, rows)
+            await connection.execute(FILL_LEDGER, CUSTOMER, rows)
             await connection.execute("vacuum analyze ledger_entries")
         finally:
             await connection.close()

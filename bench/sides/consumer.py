@@ -1,11 +1,15 @@
 """Our side: the accounts consumer with its real handlers, without HTTP and relay, until it is stopped."""
 
 import asyncio
+from collections.abc import Iterable, MutableMapping, Sequence
+from typing import Any
 
 import uvloop
 
 from bench.processes import parameters
 from services.accounts.app import SERVICE
+from services.accounts.ledger import store
+from services.accounts.ledger.domain import Entry
 from services.accounts.settings import AccountsSettings
 from shared.db import Database
 from shared.messaging import Consumer, KafkaSettings, UnitOfWork
@@ -13,9 +17,17 @@ from shared.service import Context, Parts, spare_collector
 from shared.telemetry import configure_logging
 from shared.web import stop_on_signals
 
+_NO_HASH = bytes(32)
 
-async def consume(*, dsn: str, bootstrap_servers: str, topic_prefix: str, group: str) -> None:
-    """Drain the topics of accounts."""
+
+def _without_hashes(entries: Iterable[Entry], _: MutableMapping[str, bytes]) -> list[Sequence[Any]]:
+    return [(*entry, _NO_HASH) for entry in entries]
+
+
+async def consume(*, dsn: str, bootstrap_servers: str, topic_prefix: str, group: str, chain: bool = True) -> None:
+    """Drain the topics of accounts. Without `chain`, ledger lines are stored with no hash worked out."""
+    if not chain:
+        store.chained = _without_hashes  # type: ignore[assignment, attr-defined]
     stop = stop_on_signals()
     settings = AccountsSettings.model_validate(
         {
