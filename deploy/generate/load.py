@@ -92,7 +92,7 @@ class _Worker:
 
 
 def _connect(urls: dict[str, str]) -> None:
-    # Millions of rows and hardly a cycle: looking for one takes longer than making them.
+    # Looking for cycles among millions of rows takes long: once for each portion, when its rows are gone, is enough.
     gc.disable()
     _Worker.loop = asyncio.new_event_loop()
 
@@ -119,6 +119,8 @@ def _load(chunk: Chunk) -> None:
         await asyncio.gather(*(load(service) for service in _Worker.connections))
 
     _Worker.loop.run_until_complete(load_all())
+    rows.clear()
+    gc.collect()
 
 
 def _tables(service: str) -> list[str]:
