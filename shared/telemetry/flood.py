@@ -24,8 +24,11 @@ class FloodFilter(logging.Filter):
         self._seen: dict[tuple[str, int, str], tuple[float, int]] = {}
 
     def filter(self, record: logging.LogRecord) -> bool:
-        """Whether the line is written. One with a traceback always is: the same words may stand for another fault."""
-        if not isinstance(record.msg, str) or record.exc_info:
+        """Whether the line is written. One with a traceback always is: the same words may stand for another fault.
+
+        So is what is below a warning: it tells what happened, not what goes on.
+        """
+        if record.levelno < logging.WARNING or not isinstance(record.msg, str) or record.exc_info:
             return True
         template, now = (record.name, record.levelno, record.msg), self._clock()
         last, suppressed = self._seen.get(template, (None, 0))

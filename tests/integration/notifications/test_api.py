@@ -25,7 +25,7 @@ HISTORY = "/v1/customers/c1/correspondence"
 
 async def test_the_history_shows_what_the_customer_was_told(partition: Partition, api: ApiClient) -> None:
     await partition.deliver(customer("c1"), paid("c1", "o1"), cancelled("c1", "t1"), customer("c2"), paid("c2"))
-    page = (await api.get(HISTORY, role="viewer")).body
+    page = (await api.get(HISTORY, role="agent")).body
     assert page["next_cursor"] is None
     assert [(row["template"], row["subject"], row["status"]) for row in page["items"]] == [
         ("cancellation_notice", "Your ticket t1 was cancelled", "pending"),
@@ -37,6 +37,8 @@ async def test_the_history_shows_what_the_customer_was_told(partition: Partition
         "withheld_reason",
     }  # fmt: skip
     assert (newest["channel"], newest["recipient_address"]) == ("email", "c1@example.com")
+    masked = (await api.get(HISTORY, role="viewer")).body["items"][0]
+    assert masked == newest | {"recipient_address": "c•••@example.com"}
 
 
 async def test_the_history_pages_and_filters(partition: Partition, api: ApiClient) -> None:
