@@ -103,7 +103,8 @@ class Stack:
     def clean(self) -> None:
         """Stop everything and forget all data."""
         with machine.exclusive(self.config.state_dir):
-            self._down()
+            # What is forgotten need not be brought to the disk first.
+            self._down(kill_infrastructure=True)
             owner.forget_dir(self.config.state_dir)
             shutil.rmtree(self.config.state_dir, ignore_errors=True)
 
@@ -196,12 +197,15 @@ class Stack:
         with self._progress.task("Starting the services"):
             self._in_parallel(*(self.processes[name].start for name in names))
 
-    def _down(self) -> None:
-        infrastructure = self._infrastructure_names
+    def _down(self, *, kill_infrastructure: bool = False) -> None:
+        infrastructure = [self.processes[name] for name in self._infrastructure_names]
+        services = [process for process in self.processes.values() if process not in infrastructure]
         with self._progress.task("Stopping the services"):
-            self._in_parallel(*(p.stop for name, p in self.processes.items() if name not in infrastructure))
+            self._in_parallel(*(process.stop for process in services))
         with self._progress.task("Stopping PostgreSQL and Kafka"):
-            self._in_parallel(*(self.processes[name].stop for name in infrastructure))
+            for process in infrastructure if kill_infrastructure else ():
+                process.kill()
+            self._in_parallel(*(process.stop for process in infrastructure))
 
     @staticmethod
     def _in_parallel(*jobs: Callable[[], None]) -> None:

@@ -1,6 +1,7 @@
 """An aiohttp application made of operations."""
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 
 from aiohttp import hdrs, web
 
@@ -54,7 +55,7 @@ def build_app(
         for method in ("GET", "HEAD") if operation.declared.method == "GET" else (operation.declared.method,):
             app.router.add_route(method, operation.declared.path, dispatcher.handle, expect_handler=_expect)
             app[SHORTCUT].routes.add(method, operation.declared.path, dispatcher)
-    document = build_openapi(title=title, version=version, description=description, operations=operations)
+    document = partial(build_openapi, title=title, version=version, description=description, operations=operations)
     app.add_routes([*Health(ready_checks or {}).routes(), *documentation_routes(document)])
     return app
 

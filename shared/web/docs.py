@@ -1,5 +1,7 @@
 """`/openapi.json` and `/docs`: the interface for programs and for people, without anything from elsewhere."""
 
+from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -12,17 +14,24 @@ _TEMPLATES = Path(__file__).parent / "templates"
 _PAGE_POLICY = "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'; base-uri 'none'"
 
 
-def documentation_routes(document: dict[str, Any]) -> list[web.RouteDef]:
-    """The routes that serve the OpenAPI document as JSON and as a page; both are rendered once."""
-    as_json = orjson.dumps(document, option=orjson.OPT_INDENT_2)
-    as_page = render_page(document).encode()
+def documentation_routes(build: Callable[[], dict[str, Any]]) -> list[web.RouteDef]:
+    """The routes that serve the OpenAPI document as JSON and as a page; each is made once, when first asked for."""
+    document = cache(build)
+
+    @cache
+    def as_json() -> bytes:
+        return orjson.dumps(document(), option=orjson.OPT_INDENT_2)
+
+    @cache
+    def as_page() -> bytes:
+        return render_page(document()).encode()
 
     async def openapi(_request: web.Request) -> web.Response:
-        return web.Response(body=as_json, content_type="application/json")
+        return web.Response(body=as_json(), content_type="application/json")
 
     async def docs(_request: web.Request) -> web.Response:
         headers = {"Content-Type": "text/html; charset=utf-8", "Content-Security-Policy": _PAGE_POLICY}
-        return web.Response(body=as_page, headers=headers)
+        return web.Response(body=as_page(), headers=headers)
 
     return [web.get("/openapi.json", openapi), web.get("/docs", docs)]
 

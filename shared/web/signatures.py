@@ -3,7 +3,8 @@
 import inspect
 import re
 from collections.abc import Awaitable, Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cache
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 from pydantic import BaseModel, TypeAdapter
@@ -63,9 +64,15 @@ def resolve(handler: Callable[..., Awaitable[Any]], declared: Declaration) -> Op
     Raises:
         TypeError: its signature does not fit the declaration.
     """
-    where = f"{declared.method} {declared.path} ({getattr(handler, '__qualname__', handler)})"
-    hints = get_type_hints(inspect.unwrap(handler))
-    arguments = tuple(inspect.signature(handler).parameters)
+    function = getattr(handler, "__func__", handler)
+    return replace(_resolve(function, declared, is_method=function is not handler), handler=handler)
+
+
+@cache
+def _resolve(function: Callable[..., Awaitable[Any]], declared: Declaration, *, is_method: bool) -> Operation:
+    where = f"{declared.method} {declared.path} ({getattr(function, '__qualname__', function)})"
+    hints = get_type_hints(inspect.unwrap(function))
+    arguments = tuple(inspect.signature(function).parameters)[is_method:]
     if unknown := set(arguments) - _ARGUMENTS:
         raise TypeError(f"{where}: a handler takes {sorted(_ARGUMENTS)}, not {sorted(unknown)}")
     path_model = _parameters_model(hints.get("path"), where)
@@ -83,9 +90,9 @@ def resolve(handler: Callable[..., Awaitable[Any]], declared: Declaration) -> Op
     response: TypeAdapter[Any] | None = None if answer in {type(None), Content, Stream} else TypeAdapter(answer)
     return Operation(
         declared=declared,
-        operation_id=str(getattr(handler, "__name__", "")),
-        description=inspect.cleandoc(handler.__doc__ or ""),
-        handler=handler,
+        operation_id=str(getattr(function, "__name__", "")),
+        description=inspect.cleandoc(function.__doc__ or ""),
+        handler=function,
         arguments=arguments,
         path_model=path_model,
         query_model=query_model,

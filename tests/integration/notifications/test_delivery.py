@@ -237,7 +237,7 @@ async def _outcomes_are(partition: Partition, customer_id: str, expected: list[s
 async def _queue_is_empty(partition: Partition) -> bool:
     try:
         return await partition.fetch("select 1 from outgoing limit 1") == []
-    except (asyncpg.PostgresError, asyncpg.InterfaceError):
+    except (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError):
         # One of the connections that were cut.
         return False
 
