@@ -30,6 +30,7 @@ CUSTOMER = "cus-1"
 PATH = f"/v1/customers/{CUSTOMER}/transactions"
 
 FILL_LEDGER = """
+    with counted as (update accounts set last_seq = $2 where customer_id = $1)
     insert into ledger_entries
         (customer_id, seq, entry_id, occurred_at, recorded_at, kind, status, method, amount_in, amount_out, currency,
          balance, cause_kind, cause_id, order_id, description, hash)
