@@ -72,12 +72,11 @@ class Processor:
         """
         if len(slices) > 1:
             try:
-                handled = await self._commit(slices)
+                await self._commit(slices)
             except Exception as error:
                 if isinstance(error, FencedError) or is_transient(error):
                     raise
             else:
-                self._breaker.succeeded({event.type for event in handled})
                 return [each.move().target for each in slices]
         return [await self.apply(each.decoded, expected=each.expected) for each in slices]
 
@@ -87,7 +86,7 @@ class Processor:
         A handler's failure undoes the batch, and its halves are tried for themselves, in order.
         """
         try:
-            handled = await self._commit([Slice(decoded, expected)])
+            await self._commit([Slice(decoded, expected)])
         except Exception as error:
             if isinstance(error, FencedError) or is_transient(error):
                 raise
@@ -96,8 +95,6 @@ class Processor:
                 reached = await self.apply(decoded[:middle], expected=expected)
                 return await self.apply(decoded[middle:], expected=reached)
             return await self._bury(decoded[0], error, expected=expected)
-        # Parked events and duplicates say nothing about the handler.
-        self._breaker.succeeded({event.type for event in handled})
         return decoded[-1].record.offset + 1
 
     async def apply_overdue(self, *, limit: int = 500) -> int:
@@ -162,11 +159,14 @@ class Processor:
             await self.apply_kept(transaction, records)
         return rejections
 
-    async def _commit(self, slices: Sequence[Slice]) -> list[Received[Event]]:
+    async def _commit(self, slices: Sequence[Slice]) -> None:
         async with self.unit_of_work.begin() as transaction:
             moves = [each.move() for each in slices]
             await move_offsets(transaction.connection, consumer=self.consumer, moves=moves)
-            return await self._take_in(transaction, [item for each in slices for item in each.decoded], self.handle)
+            decoded = [item for each in slices for item in each.decoded]
+            handled = await self._take_in(transaction, decoded, self.handle)
+        # Parked events and duplicates say nothing about the handler.
+        self._breaker.succeeded({event.type for event in handled})
 
     async def _take_in(
         self,
