@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import json
-import urllib.request
-from typing import Any
 from urllib.parse import urlencode
 
 import asyncpg
 
 from bench.environment import Bench, port_of
 from bench.figures import Line, Measured, Round, at_most, ratio
-from bench.lines.pages import CUSTOMER, FILL_LEDGER
+from bench.lines.pages import CUSTOMER, FILL_LEDGER, page_of
 from bench.lines.withdrawals import open_accounts
 from bench.processes import SideFailedError, outcome
 from deploy.local.stack import Stack
@@ -63,24 +60,16 @@ async def _fill(stack: Stack, rows: int) -> None:
         await tickets.close()
 
 
-def _page(stack: Stack, service: str, path: str, **query: object) -> dict[str, Any]:
-    url = f"{stack.service_url(service)}{path}?{urlencode(query)}"
-    request = urllib.request.Request(url, headers={"Authorization": f"Bearer {stack.token()}"})  # noqa: S310
-    with urllib.request.urlopen(request) as answer:  # noqa: S310 - loopback
-        page: dict[str, Any] = json.load(answer)
-    return page
-
-
 def _last_cursor(stack: Stack, service: str, path: str, rows: int) -> str:
     """The cursor of the last page, found by walking there."""
     query: dict[str, object] = {}
     seen, limit = 0, LONGEST_PAGE
     while seen < rows - PAGE:
         limit = min(LONGEST_PAGE, rows - PAGE - seen)
-        page = _page(stack, service, path, limit=limit, **query)
+        page = page_of(stack, service, path, limit=limit, **query)
         seen += len(page["items"])
         query = {"cursor": page["next_cursor"]}
-    last = _page(stack, service, path, limit=PAGE, **query)
+    last = page_of(stack, service, path, limit=PAGE, **query)
     if len(last["items"]) != PAGE or last["next_cursor"] is not None:
         raise SideFailedError(f"{path}: the walk did not end on the last page")
     return str(query["cursor"])

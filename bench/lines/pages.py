@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from functools import partial
 from typing import Any
+from urllib.parse import urlencode
 
 import asyncpg
 import orjson
@@ -110,13 +111,13 @@ async def _deep(bench: Bench) -> Measured:
     rows = bench.amount(ROWS)
     async with _history(bench, rows) as stack:
         port = port_of(stack.service_url("accounts"))
-        last = f"&cursor={cursor_after(PAGE + 1)}"
-        await asyncio.to_thread(_check_pages, stack, rows, last)
+        cursor = cursor_after(PAGE + 1)
+        await asyncio.to_thread(_check_pages, stack, rows, cursor)
 
         async def both() -> Round:
             """Both pages in turn on the same connections: what disturbs one disturbs the other."""
             figures = await _load(
-                stack, port, connections=DEEP_CONNECTIONS, seconds=_seconds(bench), queries=("", last)
+                stack, port, connections=DEEP_CONNECTIONS, seconds=_seconds(bench), queries=("", f"&cursor={cursor}")
             )
             return {
                 "first p50": figures["p50"], "first p99": figures["p99"],
@@ -127,17 +128,19 @@ async def _deep(bench: Bench) -> Measured:
     return Measured(ratio(rounds, "deep p99", "first p99"), rounds)
 
 
-def _check_pages(stack: Stack, rows: int, last: str) -> None:
+def _check_pages(stack: Stack, rows: int, cursor: str) -> None:
     """Both pages are what they are taken for, and the cursor is the API's own."""
-    first, deep = _page(stack, ""), _page(stack, last)
+    first = page_of(stack, "accounts", PATH, limit=PAGE)
+    deep = page_of(stack, "accounts", PATH, limit=PAGE, cursor=cursor)
     if [first["items"][0]["seq"], len(first["items"]), first["next_cursor"]] != [
         rows, PAGE, cursor_after(rows - PAGE + 1),
     ] or [deep["items"][0]["seq"], len(deep["items"])] != [PAGE, PAGE]:  # fmt: skip
         raise SideFailedError("the pages are not the first and the last one of the history")
 
 
-def _page(stack: Stack, query: str) -> dict[str, Any]:
-    url = f"{stack.service_url('accounts')}{PATH}?limit={PAGE}{query}"
+def page_of(stack: Stack, service: str, path: str, **query: object) -> dict[str, Any]:
+    """A page of a list, as the service answers it."""
+    url = f"{stack.service_url(service)}{path}?{urlencode(query)}"
     request = urllib.request.Request(url, headers={"Authorization": f"Bearer {stack.token()}"})  # noqa: S310
     with urllib.request.urlopen(request) as answer:  # noqa: S310 - loopback
         page: dict[str, Any] = json.load(answer)
