@@ -18,13 +18,14 @@ import uvloop
 
 from shared.audit import MIGRATIONS as AUDIT_MIGRATIONS
 from shared.audit import AuditApi
-from shared.db import Database, MigrationError, MigrationSource, is_transient, migrate
+from shared.db import Database, MigrationError, MigrationSource, migrate
 from shared.dead_letters import DeadLettersApi
 from shared.messaging import MIGRATIONS as MESSAGING_MIGRATIONS
 from shared.messaging import AnyHandler, Consumer, KafkaSettings, Relay, UnitOfWork
 from shared.messaging.batch import Lock
 from shared.settings import ServiceSettings, SettingsError, load_settings
 from shared.telemetry.logging import configure_logging, get_logger
+from shared.waiting import sweep_until
 from shared.web import MIGRATIONS as WEB_MIGRATIONS
 from shared.web import Operation, build_app, forget_before, operations_of, serving, stop_on_signals
 
@@ -175,19 +176,12 @@ async def _run_parts(
 
 async def _forget_answers(unit_of_work: UnitOfWork, stop: asyncio.Event) -> None:
     """Forget, hour by hour, the answers kept for idempotency keys that nobody will repeat any more."""
-    while not stop.is_set():
-        try:
-            async with unit_of_work.begin() as transaction:
-                await forget_before(transaction.connection, datetime.now(UTC) - KEEP_ANSWERS)
-        except Exception as error:
-            if not is_transient(error):
-                raise
-            log.warning("old answers will be forgotten later", error=type(error).__name__)
-        try:
-            async with asyncio.timeout(3600):
-                await stop.wait()
-        except TimeoutError:
-            continue
+
+    async def forget() -> None:
+        async with unit_of_work.begin() as transaction:
+            await forget_before(transaction.connection, datetime.now(UTC) - KEEP_ANSWERS)
+
+    await sweep_until(stop, forget, pause=3600, looking_for="old answers")
 
 
 async def _until_stopped(stop: asyncio.Event, tasks: Sequence[asyncio.Task[None]]) -> None:

@@ -16,6 +16,7 @@ from shared.messaging.processor import Processor
 from shared.messaging.progress import forget_old_events
 from shared.messaging.unit_of_work import UnitOfWork
 from shared.telemetry.logging import get_logger
+from shared.waiting import until
 
 log = get_logger(__name__)
 
@@ -68,7 +69,7 @@ class Consumer:
                     if not is_connection_fault(error):
                         raise
                     log.warning("consumer interrupted", error=repr(error)[:300])
-                await self._rest(0.5)
+                await until(self._stopping, 0.5)
         finally:
             upkeep.cancel()
             await asyncio.wait([upkeep])
@@ -91,7 +92,7 @@ class Consumer:
             async with asyncio.timeout(30):
                 await client.start()
             while not self._stopping.is_set():
-                await self._rest(1.0)
+                await until(self._stopping, 1.0)
                 if self._assignment is not None:
                     self._assignment.raise_failure()
                     await self._commit_to_kafka(client, self._assignment.offsets())
@@ -153,13 +154,6 @@ class Consumer:
         except Exception as error:  # noqa: BLE001 - it is tried again, and must not end all other upkeep
             level = logging.WARNING if is_transient(error) else logging.ERROR
             log.log(level, "upkeep will be tried again", error=repr(error)[:200])
-
-    async def _rest(self, seconds: float) -> None:
-        try:
-            async with asyncio.timeout(seconds):
-                await self._stopping.wait()
-        except TimeoutError:
-            return
 
 
 class _Listener(ConsumerRebalanceListener):  # type: ignore[misc] # aiokafka ships no types

@@ -16,6 +16,7 @@ from shared.messaging.outbox import OutboxRow, PendingRow, delete_outbox, read_o
 from shared.messaging.records import Headers, headers_from_json
 from shared.telemetry.logging import get_logger
 from shared.telemetry.metrics import counter, gauge
+from shared.waiting import until
 
 log = get_logger(__name__)
 
@@ -76,7 +77,7 @@ class Relay:
                 log.warning("relay interrupted", error=type(error).__name__)
                 pause = _FIRST_PAUSE if self._published else min(pause * 2, _LONGEST_PAUSE)
                 self._published = False
-                await _until(self._stopping, pause)
+                await until(self._stopping, pause)
 
     async def _session(self) -> None:
         connection = await asyncpg.connect(
@@ -98,7 +99,7 @@ class Relay:
     async def _lead(self, connection: Connection) -> None:
         while self._exclusive and not await connection.fetchval("select pg_try_advisory_lock($1)", LOCK):
             # Not for the event of new rows: nobody but the leader clears it, and this would spin.
-            await _until(self._stopping, 0.5)
+            await until(self._stopping, 0.5)
             if self._stopping.is_set():
                 return
         producer = make_producer(self._kafka, client_id=f"{self._source}-relay")
@@ -109,9 +110,9 @@ class Relay:
             while not self._stopping.is_set():
                 self._wake.clear()
                 if await self._publish_all(connection, producer):
-                    await _until(self._stopping, self._pace_seconds)
+                    await until(self._stopping, self._pace_seconds)
                 else:
-                    await _until(self._wake, self._poll_seconds)
+                    await until(self._wake, self._poll_seconds)
             # What was committed since the last look.
             await self._publish_all(connection, producer)
         finally:
@@ -185,15 +186,6 @@ async def _require_writable(connection: Connection) -> None:
     """
     if await connection.fetchval("show transaction_read_only") == "on":
         raise asyncpg.ReadOnlySQLTransactionError("the outbox cannot be written")
-
-
-async def _until(event: asyncio.Event, seconds: float) -> None:
-    """Wait for the event, but not longer than that."""
-    try:
-        async with asyncio.timeout(seconds):
-            await event.wait()
-    except TimeoutError:
-        return
 
 
 class _UnderWay:

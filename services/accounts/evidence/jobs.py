@@ -6,9 +6,10 @@ from datetime import timedelta
 from services.accounts.evidence import store
 from services.accounts.evidence.seals import Heads, root_of, seal_hash
 from services.accounts.evidence.store import Progress, window_after
-from shared.db import Connection, is_transient
+from shared.db import Connection
 from shared.messaging import UnitOfWork
 from shared.telemetry.logging import get_logger
+from shared.waiting import sweep_until
 
 log = get_logger(__name__)
 
@@ -35,19 +36,7 @@ class Sealer:
 
     async def run(self, stop: asyncio.Event) -> None:
         """Seal until `stop` is set; faults that pass are waited out."""
-        while not stop.is_set():
-            try:
-                while await self.seal() and not stop.is_set():
-                    pass
-            except Exception as error:
-                if not is_transient(error):
-                    raise
-                log.warning("the ledger will be sealed later", error=repr(error)[:200])
-            try:
-                async with asyncio.timeout(self._interval.total_seconds()):
-                    await stop.wait()
-            except TimeoutError:
-                continue
+        await sweep_until(stop, self.seal, pause=self._interval.total_seconds(), looking_for="ledgers to seal")
 
     async def seal(self) -> bool:
         """Seal one batch of heads. Returns whether there may be more to do at once."""

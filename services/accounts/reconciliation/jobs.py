@@ -4,10 +4,10 @@ import asyncio
 from datetime import timedelta
 
 from services.accounts.reconciliation import store
-from shared.db import is_transient
 from shared.messaging import UnitOfWork
 from shared.telemetry.logging import get_logger
 from shared.telemetry.metrics import gauge
+from shared.waiting import sweep_until
 
 log = get_logger(__name__)
 
@@ -31,18 +31,7 @@ class Reconciliation:
 
     async def run(self, stop: asyncio.Event) -> None:
         """Compare until `stop` is set; faults that pass are waited out."""
-        while not stop.is_set():
-            try:
-                await self.compare()
-            except Exception as error:
-                if not is_transient(error):
-                    raise
-                log.warning("cancellations will be compared later", error=repr(error)[:200])
-            try:
-                async with asyncio.timeout(max(self._pause, 0.1)):
-                    await stop.wait()
-            except TimeoutError:
-                continue
+        await sweep_until(stop, self.compare, pause=max(self._pause, 0.1), looking_for="cancellations to compare")
 
     async def compare(self) -> None:
         """Note new differences, mark those that are none any more, and count what is left."""

@@ -12,6 +12,7 @@ from services.notifications.delivery.store import Claim, Ended
 from shared.db import GroupCommit, is_transient
 from shared.messaging import UnitOfWork
 from shared.telemetry.logging import get_logger
+from shared.waiting import until
 
 log = get_logger(__name__)
 T = TypeVar("T")
@@ -44,7 +45,7 @@ class Claims:
                 if stop.is_set():
                     return None
                 if not await self._claim():
-                    await wait_for(stop, _POLL_SECONDS)
+                    await until(stop, _POLL_SECONDS)
             return None if stop.is_set() else self._waiting.popleft()
 
     def put_back(self, claim: Claim) -> None:
@@ -66,7 +67,7 @@ class Claims:
     async def renew_until(self, stop: asyncio.Event) -> None:
         """Prolong the leases of what is in hand, well before they run out."""
         while not stop.is_set():
-            await wait_for(stop, self._lease.total_seconds() / 3)
+            await until(stop, self._lease.total_seconds() / 3)
             if self._in_hand:
                 await self._tolerantly(self._renew)
 
@@ -74,7 +75,7 @@ class Claims:
         """Deal with messages of workers that show no sign of life, this one's own past included."""
         while not stop.is_set():
             await self._tolerantly(self._sweep)
-            await wait_for(stop, min(self._lease.total_seconds() / 4, 2.0))
+            await until(stop, min(self._lease.total_seconds() / 4, 2.0))
 
     async def release_at(self, stop: asyncio.Event) -> None:
         """Give back what was claimed and not begun as soon as the worker is to stop."""
@@ -143,12 +144,3 @@ class Claims:
                     raise
                 log.warning("a result waits for the database", error=type(error).__name__)
                 await asyncio.sleep(_PAUSE_SECONDS)
-
-
-async def wait_for(stop: asyncio.Event, seconds: float) -> None:
-    """Pause, but not beyond the stop."""
-    try:
-        async with asyncio.timeout(seconds):
-            await stop.wait()
-    except TimeoutError:
-        return

@@ -8,7 +8,7 @@ from then on only an answer of the server allows that.
 import asyncio
 from datetime import UTC, datetime, timedelta
 
-from services.notifications.delivery.claims import Claims, wait_for
+from services.notifications.delivery.claims import Claims
 from services.notifications.delivery.domain import GIVE_UP_AFTER, retry_delay
 from services.notifications.delivery.mail import Sender, UnsendableError, compose
 from services.notifications.delivery.smtp import ConnectError, Connection, Result, Server
@@ -18,6 +18,7 @@ from shared.db import is_transient
 from shared.messaging import UnitOfWork
 from shared.telemetry.logging import get_logger
 from shared.telemetry.metrics import counter, histogram
+from shared.waiting import until
 
 log = get_logger(__name__)
 
@@ -60,7 +61,7 @@ class DeliveryWorker:
         while not stop.is_set():
             connection = await self._connect()
             if connection is None:
-                await wait_for(stop, pause)
+                await until(stop, pause)
                 pause = min(pause * 2, _LONGEST_PAUSE)
                 continue
             pause = _FIRST_PAUSE

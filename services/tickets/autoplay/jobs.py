@@ -17,9 +17,9 @@ from services.tickets.autoplay.superseding import supersede
 from services.tickets.autoplay.surroundings import Surroundings, customers, due_draws, states_of_orders
 from services.tickets.customers.store import lock, lock_free
 from services.tickets.draws.store import database_time
-from services.tickets.sweeping import sweep_until
 from shared.db import Connection
 from shared.messaging import UnitOfWork
+from shared.waiting import sweep_until
 
 # An order whose tickets all stand so has cost nothing: its draw may be bought again.
 _REFUSED = {"limbo_payment_refused"}

@@ -3,11 +3,9 @@
 import asyncio
 
 from services.tickets.limbo.store import waiting
-from shared.db import Database, is_transient
-from shared.telemetry.logging import get_logger
+from shared.db import Database
 from shared.telemetry.metrics import gauge
-
-log = get_logger(__name__)
+from shared.waiting import sweep_until
 
 _tickets = gauge("recourse_tickets_in_limbo", "Tickets that wait for an agent")
 _oldest = gauge("recourse_tickets_in_limbo_oldest_seconds", "How long the oldest ticket in limbo has been there")
@@ -22,18 +20,7 @@ class LimboGauge:
 
     async def run(self, stop: asyncio.Event) -> None:
         """Measure until `stop` is set; faults that pass are waited out."""
-        while not stop.is_set():
-            try:
-                await self.measure()
-            except Exception as error:
-                if not is_transient(error):
-                    raise
-                log.warning("limbo will be measured again", error=repr(error)[:200])
-            try:
-                async with asyncio.timeout(self._pause):
-                    await stop.wait()
-            except TimeoutError:
-                continue
+        await sweep_until(stop, self.measure, pause=self._pause, looking_for="tickets in limbo")
 
     async def measure(self) -> None:
         """Look once."""

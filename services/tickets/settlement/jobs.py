@@ -9,9 +9,9 @@ from services.tickets.lifecycle.domain import Change, Changes, Fact, TicketEvent
 from services.tickets.lifecycle.events import announcements
 from services.tickets.lifecycle.store import save_changes, tickets_by_id
 from services.tickets.settlement.store import overdue_tickets
-from services.tickets.sweeping import sweep_until
 from shared.db import Connection
 from shared.messaging import UnitOfWork
+from shared.waiting import sweep_until
 
 CODE = "payment_overdue"
 ACTOR = "recourse/tickets"

@@ -1,4 +1,4 @@
-"""Background jobs that look for work again and again."""
+"""Waiting for an event for a while, and jobs that look for work again and again until one is set."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -7,6 +7,15 @@ from shared.db import is_transient
 from shared.telemetry.logging import get_logger
 
 log = get_logger(__name__)
+
+
+async def until(event: asyncio.Event, seconds: float) -> None:
+    """Wait for the event, but not longer than that."""
+    try:
+        async with asyncio.timeout(seconds):
+            await event.wait()
+    except TimeoutError:
+        return
 
 
 async def sweep_until(
@@ -24,12 +33,4 @@ async def sweep_until(
             if not is_transient(error):
                 raise
             log.warning("a job will look again", looking_for=looking_for, error=repr(error)[:200])
-        await _rest(stop, pause)
-
-
-async def _rest(stop: asyncio.Event, seconds: float) -> None:
-    try:
-        async with asyncio.timeout(seconds):
-            await stop.wait()
-    except TimeoutError:
-        return
+        await until(stop, pause)
