@@ -28,9 +28,9 @@ _ACCOUNT_COLUMNS = "customer_id, currency, balance, last_seq, held, head"
 # of the table.
 _SAVE_CHARGES = """
     update charges c set reversed_amount = e.reversed_amount, charged = e.charged
-    from unnest($1::text::text[], $2::text::text[], $3::text::bigint[], $4::boolean[])
+    from unnest($1::text[], $2::text[], $3::bigint[], $4::boolean[])
         as e (customer_id, order_id, reversed_amount, charged)
-    where c.customer_id = e.customer_id and c.order_id = e.order_id and c.customer_id = any($1::text::text[])"""
+    where c.customer_id = e.customer_id and c.order_id = e.order_id and c.customer_id = any($1::text[])"""
 
 _SAVE_ACCOUNTS = """
     update accounts a
@@ -87,14 +87,11 @@ def _changes(ledger: Ledger) -> tuple[Sequence[Sequence[Any]], list[Statement]]:
     ]
     statements = [Statement(_SAVE_ACCOUNTS, accounts)]
     if ledger.changed_charges:
-        changed = ledger.changed_charges.values()
-        charges = [
-            array([each.customer_id for each in changed]),
-            array([each.order_id for each in changed]),
-            array([each.reversed_amount for each in changed]),
-            [each.charged for each in changed],
+        changed = [
+            (each.customer_id, each.order_id, each.reversed_amount, each.charged)
+            for each in ledger.changed_charges.values()
         ]
-        statements.append(Statement(_SAVE_CHARGES, charges))
+        statements.append(Statement(_SAVE_CHARGES, list(zip(*changed, strict=True))))
     return rows, statements
 
 
