@@ -41,7 +41,7 @@ async def published_purchases(kafka: KafkaSettings) -> list[dict[str, Any]]:
 
 
 class Quiet:
-    """Quiet: all that was published is applied, all that was committed is published, no mail waits."""
+    """Quiet: all that was published is applied, all that was committed is published, no mail or report waits."""
 
     def __init__(self, stack: Stack) -> None:
         self._stack = stack
@@ -60,10 +60,23 @@ class Quiet:
         return time.monotonic() - started
 
     async def _is_quiet(self) -> bool:
+        # A report may come long after its mail, and has to be applied once the mail server has published it.
+        return await self._services_are_done() and await self._all_is_reported() and await self._services_are_done()
+
+    async def _services_are_done(self) -> bool:
         # Outboxes first: what is published after the look at the offsets would otherwise be missed.
         reasons = await asyncio.gather(*(self._left_in(service) for service in self._stack.config.services))
         self.waiting_for = "; ".join(reason for reason in reasons if reason)
         return not self.waiting_for
+
+    async def _all_is_reported(self) -> bool:
+        reports = await asyncio.to_thread(self._unpublished_reports)
+        self.waiting_for = f"mail: {reports} reports to publish" if reports else ""
+        return not reports
+
+    def _unpublished_reports(self) -> int:
+        mailbox = Mailbox(self._stack.config.state_dir / "mail", slow_seconds=0)
+        return sum(len(journal.pending) for journal in mailbox.journals())
 
     async def _left_in(self, service: str) -> str:
         connection = await asyncpg.connect(self._stack.database_url(service))
