@@ -5,15 +5,15 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated, Literal
 
-from pydantic import Field, StringConstraints
+from pydantic import Field, StringConstraints, ValidationInfo, field_validator
 
 from services.tickets.cancellations import store
 from services.tickets.cancellations.decisions import NOT_FOUND, Ask, Denied, Desk, Granted
-from services.tickets.cancellations.domain import CancellationState, TooLate
+from services.tickets.cancellations.domain import CancellationState, Shown, TooLate
 from services.tickets.cancellations.events import cancellation_requested
 from services.tickets.customers.store import lock
 from services.tickets.lifecycle.api import TICKET_NOT_FOUND, TicketDetail, TicketPath, detail_of
-from services.tickets.lifecycle.domain import Refused, Status
+from services.tickets.lifecycle.domain import Refused, Status, Ticket
 from shared import audit
 from shared.contracts.base import NO_NUL
 from shared.db import Connection, Database, GroupCommit
@@ -33,6 +33,7 @@ from shared.web import (
 )
 
 CANCELLATION_NOT_FOUND = ProblemType(404, "cancellation_not_found", "The ticket was never to be cancelled")
+CONFIRMATION_OUTDATED = ProblemType(409, "confirmation_outdated", "What was confirmed does not hold any more")
 REFUSALS = {
     Refused.ALREADY_CANCELLING: ProblemType(409, Refused.ALREADY_CANCELLING, "The ticket is being cancelled already"),
     Refused.ALREADY_CANCELLED: ProblemType(409, Refused.ALREADY_CANCELLED, "The ticket is cancelled already"),
@@ -47,10 +48,24 @@ Reason = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, m
 
 
 class CancellationRequest(RequestModel):
-    """Why the ticket is to be cancelled, and the agent's explicit confirmation."""
+    """Why the ticket is to be cancelled, and the agent's explicit confirmation: `confirm` or the preview's token."""
 
     reason: Reason
-    confirm: Literal[True] = Field(description="Must be true: the price is credited back and the ticket is lost.")
+    confirmation_token: Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")] | None = Field(
+        default=None, description="From the preview: the cancellation is refused when what it showed has changed."
+    )
+    confirm: Literal[True] | None = Field(
+        default=None,
+        validate_default=True,
+        description="Must be true, if no token is given: the price is credited back and the ticket is lost.",
+    )
+
+    @field_validator("confirm")
+    @classmethod
+    def _is_confirmed(cls, confirm: Literal[True] | None, info: ValidationInfo) -> Literal[True] | None:
+        if confirm is None and info.data.get("confirmation_token", "invalid") is None:
+            raise ValueError("give confirm: true, or the confirmation_token of the preview")
+        return confirm
 
 
 class CancellationPreview(ResponseModel):
@@ -64,6 +79,9 @@ class CancellationPreview(ResponseModel):
     cancellable_until: datetime
     code: str | None
     detail: str | None
+    confirmation_token: str | None = Field(
+        description="Confirms the cancellation of what is shown here, by whom it is shown to; null when not possible."
+    )
 
 
 class CancellationView(ResponseModel):
@@ -92,6 +110,7 @@ class _Request:
     context: RequestContext
     ticket_id: str
     reason: str
+    confirmation_token: str | None
     trace: TraceContext
 
 
@@ -118,7 +137,7 @@ class CancellationsApi:
         idempotent=True,
         summary="Cancel a ticket",
         tags=("tickets",),
-        problems=(TICKET_NOT_FOUND, *REFUSALS.values()),
+        problems=(TICKET_NOT_FOUND, CONFIRMATION_OUTDATED, *REFUSALS.values()),
     )
     async def cancel_ticket(
         self, ctx: RequestContext, path: TicketPath, body: CancellationRequest
@@ -128,7 +147,8 @@ class CancellationsApi:
         When accounts refuses, the ticket goes to `limbo` with the reason.
         """
         trace = current_trace.get() or new_trace()
-        return await self._group.submit(_Request(ctx, path.ticket_id, body.reason, trace))
+        request = _Request(ctx, path.ticket_id, body.reason, body.confirmation_token, trace)
+        return await self._group.submit(request)
 
     @operation(
         "GET",
@@ -154,8 +174,12 @@ class CancellationsApi:
         tags=("tickets",),
         problems=(TICKET_NOT_FOUND,),
     )
-    async def preview_cancellation(self, path: TicketPath) -> CancellationPreview:
-        """To be shown before the confirmation. The request itself decides anew."""
+    async def preview_cancellation(self, ctx: RequestContext, path: TicketPath) -> CancellationPreview:
+        """To be shown before the confirmation. The request itself decides anew.
+
+        With the `confirmation_token` it is refused when ticket, status or amount are not those shown, or somebody
+        else asks.
+        """
         async with self._database.read() as connection:
             desk = await Desk.open(connection, [path.ticket_id])
         ticket = desk.changes.ticket(path.ticket_id)
@@ -172,6 +196,7 @@ class CancellationsApi:
             cancellable_until=desk.terms[ticket.ticket_id].until,
             code=denied.code if denied else None,
             detail=denied.detail if denied else None,
+            confirmation_token=None if denied else _shown(ticket, ctx).confirmation_token,
         )
 
     async def _commit(self, requests: Sequence[_Request]) -> Sequence[RenderedReply[TicketDetail] | Exception]:
@@ -205,10 +230,26 @@ async def _decide(
 
 def _decide_one(desk: Desk, request: _Request) -> _Accepted | Problem:
     by = request.context.principal.subject
+    if (outdated := _outdated(desk.changes.ticket(request.ticket_id), request)) is not None:
+        return outdated
     decision = desk.decide(Ask(request.ticket_id, request.reason, by))
     if isinstance(decision, Denied):
         return problem_of(decision)
     return _Accepted(request, decision, request.context.render(detail_of(decision.ticket)))
+
+
+def _outdated(ticket: Ticket | None, request: _Request) -> Problem | None:
+    token = request.confirmation_token
+    if ticket is None or token is None or token == _shown(ticket, request.context).confirmation_token:
+        return None
+    return CONFIRMATION_OUTDATED(
+        f"The token does not confirm this: ticket {ticket.ticket_id} is {ticket.status}. Look at the preview again."
+    )
+
+
+def _shown(ticket: Ticket, ctx: RequestContext) -> Shown:
+    subject = ctx.principal.subject
+    return Shown(ticket.ticket_id, ticket.status, ticket.bought.price, ticket.order.currency, subject)
 
 
 def problem_of(denied: Denied) -> Problem:

@@ -1,8 +1,10 @@
 """A cancellation: what an agent asked for, until when that is possible, and what accounts made of it."""
 
-from dataclasses import dataclass
+import json
+from dataclasses import astuple, dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
+from hashlib import sha256
 
 
 class CancellationState(StrEnum):
@@ -68,3 +70,23 @@ class Terms:
         if now >= self.closes_at:
             return TooLate.CLOSED
         return TooLate.WINDOW_OVER if now >= self.until else None
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """What a person is shown before they confirm a cancellation: `amount` is in minor units of `currency`."""
+
+    ticket_id: str
+    status: str
+    amount: int
+    currency: str
+    subject: str
+
+    @property
+    def confirmation_token(self) -> str:
+        """A digest of all of it, in hexadecimal: the same again as long as the same would be shown.
+
+        It has no key: it grants nothing. Whoever sends it needs the permission all the same, and could send
+        `confirm` instead, so that there is nothing to gain by making one up.
+        """
+        return sha256(json.dumps(astuple(self)).encode()).hexdigest()

@@ -71,3 +71,53 @@ async def test_its_own_status_is_told_before_the_draws(partition: Partition, api
     preview = (await api.get("/v1/tickets/t1/cancellation/preview")).body
     assert (preview["code"], preview["status"]) == ("ticket_in_limbo", "limbo")
     assert (await api.get("/v1/tickets/none/cancellation/preview")).status == 404
+
+
+async def preview(api: ApiClient, ticket_id: str) -> dict[str, Any]:
+    return dict((await api.get(f"/v1/tickets/{ticket_id}/cancellation/preview")).body)
+
+
+async def test_what_a_preview_showed_is_confirmed_by_its_token(partition: Partition, api: ApiClient) -> None:
+    await partition.deliver(purchase("c1", "o1", "t1", "t2"), debited("c1", "o1"))
+    token = (await preview(api, "t1"))["confirmation_token"]
+    body = {"reason": "wrong draw", "confirmation_token": token}
+    for other, subject in (("t2", "tester"), ("t1", "somebody-else")):
+        refused = await api.post(f"/v1/tickets/{other}/cancellation", body, key=f"{other}-{subject}", subject=subject)
+        assert (refused.status, refused.body["code"]) == (409, "confirmation_outdated")
+    assert await states(partition) == {"t1": "paid", "t2": "paid"}
+    accepted = await api.post("/v1/tickets/t1/cancellation", body, key="k1")
+    assert (accepted.status, accepted.body["status"]) == (202, "cancelling")
+    assert (await api.post("/v1/tickets/t1/cancellation", body, key="k1")).body == accepted.body
+    again = await api.post("/v1/tickets/t1/cancellation", body, key="k2")
+    assert (again.status, again.body["code"]) == (409, "confirmation_outdated")
+    assert (await preview(api, "t1"))["confirmation_token"] is None
+
+
+async def test_a_token_of_another_status_is_outdated(partition: Partition, api: ApiClient) -> None:
+    await partition.deliver(purchase("c1", "o1", "t1"))
+    body = {"reason": "wrong draw", "confirmation_token": (await preview(api, "t1"))["confirmation_token"]}
+    await partition.deliver(debited("c1", "o1"))
+    refused = await api.post("/v1/tickets/t1/cancellation", body, key="k1")
+    assert (refused.status, refused.body["code"]) == (409, "confirmation_outdated")
+    # What a token says has to hold, whatever else confirms it.
+    assert (await api.post("/v1/tickets/t1/cancellation", body | {"confirm": True}, key="k1")).status == 409
+    assert await states(partition) == {"t1": "paid"}
+    assert await partition.fetch("select 1 from cancellations") == []
+    missing = await api.post("/v1/tickets/none/cancellation", body, key="k1")
+    assert (missing.status, missing.body["code"]) == (404, "ticket_not_found")
+
+
+@pytest.mark.parametrize(
+    ("confirmation", "field"),
+    [
+        ({}, "body.confirm"),
+        ({"confirm": None}, "body.confirm"),
+        ({"confirm": False}, "body.confirm"),
+        ({"confirmation_token": "made up"}, "body.confirmation_token"),
+    ],
+)
+async def test_a_cancellation_without_confirmation_is_refused(
+    api: ApiClient, confirmation: dict[str, Any], field: str
+) -> None:
+    answer = await api.post("/v1/tickets/t1/cancellation", {"reason": "wrong draw"} | confirmation, key="k1")
+    assert (answer.status, [error["field"] for error in answer.body["errors"]]) == (422, [field])
