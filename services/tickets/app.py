@@ -20,6 +20,7 @@ from services.tickets.limbo.api import LimboApi
 from services.tickets.limbo.jobs import LimboGauge
 from services.tickets.orders.api import OrdersApi
 from services.tickets.orders.events import PurchaseEvents
+from services.tickets.prizes.events import PrizeEvents
 from services.tickets.settings import TicketsSettings
 from services.tickets.settlement.events import BalanceEvents
 from services.tickets.settlement.jobs import OverduePayments
@@ -50,7 +51,12 @@ def build(context: Context[TicketsSettings]) -> Parts:
             BulkApi(context.unit_of_work, bulk.wake),
             LimboApi(context.unit_of_work),
         ),
-        handlers=[*PurchaseEvents().handlers(), *balances.handlers(), *CustomerEvents().handlers()],
+        handlers=[
+            *PurchaseEvents().handlers(),
+            *PrizeEvents().handlers(),
+            *balances.handlers(),
+            *CustomerEvents().handlers(),
+        ],
         lock=customers.lock,
         jobs=[overdue.run, runner.run, bulk.run, LimboGauge(context.database).run],
     )

@@ -13,6 +13,7 @@ SECTIONS = [
     ),
     Section("failed_orders", "(select * from orders where outcome = 'failed') as orders", ("order_id",)),
     Section("ticket_timelines", "ticket_timeline", ("ticket_id", "version")),
+    Section("prizes", "prizes", ("prize_id",)),
     Section("cancellations", "cancellations", ("cancellation_id",)),
     Section("autoplays", "autoplays", ("autoplay_id",)),
     Section("autoplay_timelines", "autoplay_timeline", ("autoplay_id", "version")),

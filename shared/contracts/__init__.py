@@ -29,6 +29,7 @@ from shared.contracts.correspondence import CorrespondenceRequested
 from shared.contracts.customers import CustomerChanged, CustomerErased, CustomerMerged, CustomerUnmerged
 from shared.contracts.deliveries import DeliveryReported
 from shared.contracts.loyalty import PointsAwarded, PointsClawedBack
+from shared.contracts.prizes import PrizePaid
 from shared.contracts.purchases import PurchaseCompleted, PurchaseFailed
 from shared.contracts.tickets import (
     TicketCancellationRequested,
@@ -66,6 +67,7 @@ __all__ = [
     "LoginSucceeded",
     "PointsAwarded",
     "PointsClawedBack",
+    "PrizePaid",
     "PurchaseCompleted",
     "PurchaseFailed",
     "TicketCancellationRequested",

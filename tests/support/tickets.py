@@ -10,6 +10,7 @@ from shared.contracts import (
     BalanceDebited,
     BalanceRefused,
     CustomerChanged,
+    PrizePaid,
     PurchaseCompleted,
     PurchaseFailed,
 )
@@ -98,6 +99,12 @@ def reversal_refused(customer: str, cancellation: str, order: str = "o1") -> Bal
 def _refused(customer: str, cause: dict[str, str], code: str) -> BalanceRefused:
     data = BalanceRefused.example | {"customer_id": customer, "code": code, "cause": cause}
     return BalanceRefused.model_validate_json(orjson.dumps(data))
+
+
+def prize_paid(customer: str, prize: str, ticket_id: str, **changes: Any) -> PrizePaid:
+    """Another system paid a prize on a ticket out."""
+    named = {"customer_id": customer, "prize_id": prize, "ticket_id": ticket_id}
+    return PrizePaid.model_validate_json(orjson.dumps(PrizePaid.example | named | changes))
 
 
 def renamed(customer: str, first_name: str, version: int) -> CustomerChanged:

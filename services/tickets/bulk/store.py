@@ -80,9 +80,9 @@ async def set_state(connection: Connection, bulk_id: str, state: BulkState) -> N
 
 
 async def collect(connection: Connection, job: Bulk, *, live_only: bool) -> int:
-    """Add pieces with the job's tickets, or with those that are purchased or paid; returns how many pieces."""
+    """Add pieces with the job's tickets, or with those that can be cancelled; returns how many pieces."""
     target = [job.order_id] if job.kind is BulkKind.ORDER else [job.lottery, job.draw_number]
-    live = "and t.state in ('purchased', 'paid')" if live_only else ""
+    live = "and t.state in ('purchased', 'paid') and t.paid_out_at is null" if live_only else ""
     tag = await connection.execute(
         f"""insert into bulk_chunks (bulk_id, number, tickets)
             select $1, base + piece, array_agg(ticket_id order by customer_id, ticket_id)

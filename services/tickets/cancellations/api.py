@@ -12,7 +12,7 @@ from services.tickets.cancellations.decisions import NOT_FOUND, Ask, Denied, Des
 from services.tickets.cancellations.domain import CancellationState, Shown, TooLate
 from services.tickets.cancellations.events import cancellation_requested
 from services.tickets.customers.store import lock
-from services.tickets.lifecycle.api import TICKET_NOT_FOUND, TicketDetail, TicketPath, detail_of
+from services.tickets.lifecycle.api import PAID_OUT, TICKET_NOT_FOUND, TicketDetail, TicketPath, detail_of
 from services.tickets.lifecycle.domain import Refused, Status, Ticket
 from shared import audit
 from shared.contracts.base import NO_NUL
@@ -38,6 +38,7 @@ REFUSALS = {
     Refused.ALREADY_CANCELLING: ProblemType(409, Refused.ALREADY_CANCELLING, "The ticket is being cancelled already"),
     Refused.ALREADY_CANCELLED: ProblemType(409, Refused.ALREADY_CANCELLED, "The ticket is cancelled already"),
     Refused.IN_LIMBO: ProblemType(409, Refused.IN_LIMBO, "The ticket is in limbo"),
+    Refused.PAID_OUT: PAID_OUT,
     TooLate.DRAWN: ProblemType(409, TooLate.DRAWN, "The draw was drawn"),
     TooLate.CLOSED: ProblemType(409, TooLate.CLOSED, "The draw is closed"),
     TooLate.WINDOW_OVER: ProblemType(409, TooLate.WINDOW_OVER, "Tickets of the draw can be cancelled no more"),

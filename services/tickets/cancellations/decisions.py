@@ -7,7 +7,7 @@ from typing import Self
 
 from services.tickets.cancellations import store
 from services.tickets.cancellations.domain import Cancellation, Terms, TooLate
-from services.tickets.lifecycle.domain import Change, Changes, Fact, Status, Ticket, TicketEvent
+from services.tickets.lifecycle.domain import Change, Changes, Fact, Refused, Status, Ticket, TicketEvent
 from services.tickets.lifecycle.store import save_changes, tickets_by_id
 from shared.db import Connection
 from shared.ids import uuid7
@@ -69,7 +69,7 @@ class Desk:
         if ticket is None:
             return Denied(NOT_FOUND, f"No ticket has the id {ask.ticket_id}.")
         if (refused := self.changes.refusal(ticket.ticket_id, TicketEvent.CANCELLATION_REQUESTED)) is not None:
-            return Denied(refused, f"The status of ticket {ticket.ticket_id} is {ticket.status}.")
+            return Denied(refused, _why(ticket, refused))
         if (late := self.too_late(ticket)) is not None:
             return late
         cancellation = new_cancellation(ticket, ask, self.now)
@@ -97,6 +97,12 @@ class Desk:
         """Write what was granted."""
         await save_changes(connection, self.changes.made)
         await store.insert_cancellations(connection, self.granted)
+
+
+def _why(ticket: Ticket, refused: Refused) -> str:
+    if refused is Refused.PAID_OUT and ticket.paid_out_at is not None:
+        return f"A prize on ticket {ticket.ticket_id} was paid out at {ticket.paid_out_at.isoformat()}."
+    return f"The status of ticket {ticket.ticket_id} is {ticket.status}."
 
 
 def new_cancellation(ticket: Ticket, ask: Ask, now: datetime) -> Cancellation:

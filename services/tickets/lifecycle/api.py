@@ -6,7 +6,7 @@ from typing import Self
 from pydantic import Field
 
 from services.tickets.lifecycle import store
-from services.tickets.lifecycle.domain import Status, Ticket
+from services.tickets.lifecycle.domain import Refused, Status, Ticket
 from services.tickets.lifecycle.store import TimelineEntry
 from services.tickets.limbo.domain import Resolution, suggest
 from shared.contracts.base import Identifier
@@ -24,6 +24,7 @@ from shared.web import (
 )
 
 TICKET_NOT_FOUND = ProblemType(404, "ticket_not_found", "No such ticket")
+PAID_OUT = ProblemType(409, Refused.PAID_OUT, "A prize on the ticket was paid out")
 BY_VERSION = Keyset(tuple[int])
 
 
@@ -69,7 +70,7 @@ class LimboView(ResponseModel):
         """What a ticket waits for, None when it is not in limbo."""
         if ticket.limbo is None:
             return None
-        action, advice = suggest(ticket.state, ticket.limbo.code)
+        action, advice = suggest(ticket.state, ticket.limbo.code, paid_out=ticket.paid_out_at is not None)
         limbo = ticket.limbo
         return cls(code=limbo.code, reason=limbo.reason, since=limbo.since, suggested_action=action, advice=advice)
 
@@ -82,6 +83,7 @@ class TicketDetail(TicketSummary):
     terminal_id: str | None
     payment_transaction_id: str
     payment_method: str
+    paid_out_at: datetime | None = Field(description="When a prize on it was paid out: it cannot be cancelled.")
     limbo: LimboView | None
 
 
@@ -148,6 +150,7 @@ def detail_of(ticket: Ticket) -> Reply[TicketDetail]:
         terminal_id=order.terminal_id,
         payment_transaction_id=order.transaction_id,
         payment_method=order.payment_method,
+        paid_out_at=ticket.paid_out_at,
         limbo=LimboView.of(ticket),
     )
     # Both numbers only grow, so their sum is another one whenever either is.

@@ -44,6 +44,7 @@ class TicketEvent(StrEnum):
     CANCELLATION_REQUESTED = "cancellation_requested"
     REVERSAL_CREDITED = "reversal_credited"
     REVERSAL_REFUSED = "reversal_refused"
+    PRIZE_PAID = "prize_paid"
     # An agent's word on a ticket in limbo.
     RESOLVED_PAID = "resolved_paid"
     RESOLVED_CANCELLED = "resolved_cancelled"
@@ -66,6 +67,7 @@ class Refused(StrEnum):
     ALREADY_CANCELLED = "ticket_already_cancelled"
     IN_LIMBO = "ticket_in_limbo"
     NOT_IN_LIMBO = "ticket_not_in_limbo"
+    PAID_OUT = "paid_out"
 
 
 Decision = State | Ignored | Refused
@@ -75,6 +77,7 @@ Decision = State | Ignored | Refused
 # before that of the reversal, so one that comes after is the repetition of an old one.
 # In limbo an agent decides: that the ticket counts as paid; that it is cancelled, at once where there is nothing that
 # accounts would credit, by a new request to accounts where it may have been charged; or that accounts is asked again.
+# A prize that was paid out moves nothing; from then on no request may lead to a cancellation (`_decision`).
 TRANSITIONS: Mapping[State, Mapping[TicketEvent, Decision]] = {
     State.PURCHASED: {
         TicketEvent.PAYMENT_CONFIRMED: State.PAID,
@@ -83,6 +86,7 @@ TRANSITIONS: Mapping[State, Mapping[TicketEvent, Decision]] = {
         TicketEvent.CANCELLATION_REQUESTED: State.CANCELLING,
         TicketEvent.REVERSAL_CREDITED: Ignored.NO_CANCELLATION,
         TicketEvent.REVERSAL_REFUSED: Ignored.NO_CANCELLATION,
+        TicketEvent.PRIZE_PAID: State.PURCHASED,
         TicketEvent.RESOLVED_PAID: Refused.NOT_IN_LIMBO,
         TicketEvent.RESOLVED_CANCELLED: Refused.NOT_IN_LIMBO,
         TicketEvent.RETRIED: Refused.NOT_IN_LIMBO,
@@ -94,6 +98,7 @@ TRANSITIONS: Mapping[State, Mapping[TicketEvent, Decision]] = {
         TicketEvent.CANCELLATION_REQUESTED: State.CANCELLING,
         TicketEvent.REVERSAL_CREDITED: Ignored.NO_CANCELLATION,
         TicketEvent.REVERSAL_REFUSED: Ignored.NO_CANCELLATION,
+        TicketEvent.PRIZE_PAID: State.PAID,
         TicketEvent.RESOLVED_PAID: Refused.NOT_IN_LIMBO,
         TicketEvent.RESOLVED_CANCELLED: Refused.NOT_IN_LIMBO,
         TicketEvent.RETRIED: Refused.NOT_IN_LIMBO,
@@ -105,6 +110,7 @@ TRANSITIONS: Mapping[State, Mapping[TicketEvent, Decision]] = {
         TicketEvent.CANCELLATION_REQUESTED: Refused.ALREADY_CANCELLING,
         TicketEvent.REVERSAL_CREDITED: State.CANCELLED,
         TicketEvent.REVERSAL_REFUSED: State.LIMBO_REVERSAL_REFUSED,
+        TicketEvent.PRIZE_PAID: State.CANCELLING,
         TicketEvent.RESOLVED_PAID: Refused.NOT_IN_LIMBO,
         TicketEvent.RESOLVED_CANCELLED: Refused.NOT_IN_LIMBO,
         TicketEvent.RETRIED: Refused.NOT_IN_LIMBO,
@@ -116,6 +122,7 @@ TRANSITIONS: Mapping[State, Mapping[TicketEvent, Decision]] = {
         TicketEvent.CANCELLATION_REQUESTED: Refused.ALREADY_CANCELLED,
         TicketEvent.REVERSAL_CREDITED: Ignored.REVERSAL_KNOWN,
         TicketEvent.REVERSAL_REFUSED: Ignored.REVERSAL_KNOWN,
+        TicketEvent.PRIZE_PAID: State.CANCELLED,
         TicketEvent.RESOLVED_PAID: Refused.NOT_IN_LIMBO,
         TicketEvent.RESOLVED_CANCELLED: Refused.NOT_IN_LIMBO,
         TicketEvent.RETRIED: Refused.NOT_IN_LIMBO,
@@ -127,6 +134,7 @@ TRANSITIONS: Mapping[State, Mapping[TicketEvent, Decision]] = {
         TicketEvent.CANCELLATION_REQUESTED: Refused.IN_LIMBO,
         TicketEvent.REVERSAL_CREDITED: Ignored.NO_CANCELLATION,
         TicketEvent.REVERSAL_REFUSED: Ignored.NO_CANCELLATION,
+        TicketEvent.PRIZE_PAID: State.LIMBO_PAYMENT_REFUSED,
         TicketEvent.RESOLVED_PAID: State.PAID,
         TicketEvent.RESOLVED_CANCELLED: State.CANCELLED,
         TicketEvent.RETRIED: State.PURCHASED,
@@ -138,6 +146,7 @@ TRANSITIONS: Mapping[State, Mapping[TicketEvent, Decision]] = {
         TicketEvent.CANCELLATION_REQUESTED: Refused.IN_LIMBO,
         TicketEvent.REVERSAL_CREDITED: Ignored.NO_CANCELLATION,
         TicketEvent.REVERSAL_REFUSED: Ignored.NO_CANCELLATION,
+        TicketEvent.PRIZE_PAID: State.LIMBO_PAYMENT_OVERDUE,
         TicketEvent.RESOLVED_PAID: State.PAID,
         TicketEvent.RESOLVED_CANCELLED: State.CANCELLING,
         TicketEvent.RETRIED: State.PURCHASED,
@@ -149,11 +158,16 @@ TRANSITIONS: Mapping[State, Mapping[TicketEvent, Decision]] = {
         TicketEvent.CANCELLATION_REQUESTED: Refused.IN_LIMBO,
         TicketEvent.REVERSAL_CREDITED: State.CANCELLED,
         TicketEvent.REVERSAL_REFUSED: Ignored.REVERSAL_KNOWN,
+        TicketEvent.PRIZE_PAID: State.LIMBO_REVERSAL_REFUSED,
         TicketEvent.RESOLVED_PAID: State.PAID,
         TicketEvent.RESOLVED_CANCELLED: State.CANCELLED,
         TicketEvent.RETRIED: State.CANCELLING,
     },
 }
+
+
+# What agents and jobs ask for: refused once a prize was paid out, where it would lead to a cancellation.
+_REQUESTS = {TicketEvent.CANCELLATION_REQUESTED, TicketEvent.RESOLVED_CANCELLED, TicketEvent.RETRIED}
 
 
 def states_shown_as(status: Status) -> list[State]:
@@ -172,7 +186,10 @@ class Limbo:
 
 @dataclass(frozen=True, slots=True)
 class Ticket:
-    """A ticket as it stands: `version` grows with each change of state, `customer_revision` with the name's."""
+    """A ticket as it stands: `version` grows with each change, `customer_revision` with those of the name.
+
+    `paid_out_at` is when the first prize on it was paid out.
+    """
 
     order: Order
     bought: BoughtTicket
@@ -181,6 +198,7 @@ class Ticket:
     limbo: Limbo | None
     customer_name: str | None
     customer_revision: int
+    paid_out_at: datetime | None = None
 
     @property
     def ticket_id(self) -> str:
@@ -227,16 +245,20 @@ class Changes:
 
     def refusal(self, ticket_id: str, event: TicketEvent) -> Refused | None:
         """Why the table refuses an event of one of the tickets, None when it does not."""
-        decision = TRANSITIONS[self._tickets[ticket_id].state][event]
+        decision = _decision(self._tickets[ticket_id], event)
         return decision if isinstance(decision, Refused) else None
 
     def apply(self, ticket_id: str, fact: Fact) -> Change | Ignored | Refused:
         """Apply a fact to one of the tickets by the table."""
         ticket = self._tickets[ticket_id]
-        decision = TRANSITIONS[ticket.state][fact.event]
+        decision = _decision(ticket, fact.event)
         if not isinstance(decision, State):
             return decision
-        changed = replace(ticket, state=decision, version=ticket.version + 1, limbo=_limbo(decision, fact))
+        if fact.event is TicketEvent.PRIZE_PAID:
+            after = replace(ticket, paid_out_at=ticket.paid_out_at or fact.at)
+        else:
+            after = replace(ticket, state=decision, limbo=_limbo(decision, fact))
+        changed = replace(after, version=ticket.version + 1)
         self._tickets[ticket_id] = changed
         change = Change(changed, fact)
         self.made.append(change)
@@ -246,6 +268,12 @@ class Changes:
         """Apply a fact to several of the tickets and return the changes that it made."""
         results = [self.apply(ticket_id, fact) for ticket_id in ticket_ids]
         return [result for result in results if isinstance(result, Change)]
+
+
+def _decision(ticket: Ticket, event: TicketEvent) -> Decision:
+    decision = TRANSITIONS[ticket.state][event]
+    cancels = event in _REQUESTS and decision in {State.CANCELLING, State.CANCELLED}
+    return Refused.PAID_OUT if cancels and ticket.paid_out_at is not None else decision
 
 
 def _limbo(state: State, fact: Fact) -> Limbo | None:

@@ -18,7 +18,7 @@ _BOUGHT_COLUMNS = """t.ticket_id, t.position, t.lottery, t.draw_number, t.draw_a
     t.offer_label, t.price, t.autoplay_id"""
 _BOUGHT_WIDTH = 10
 TICKET_COLUMNS = f"""{ORDER_COLUMNS}, {_BOUGHT_COLUMNS}, t.state, t.version, t.limbo_code, t.limbo_reason,
-    t.limbo_since, c.first_name, c.last_name, c.revision"""
+    t.limbo_since, t.paid_out_at, c.first_name, c.last_name, c.revision"""
 # What `TICKET_COLUMNS` are selected from.
 TICKETS = """tickets t
     join orders o on o.customer_id = t.customer_id and o.order_id = t.order_id
@@ -48,15 +48,16 @@ def order_of(columns: Sequence[Any]) -> Order:
 
 def ticket_of(row: asyncpg.Record) -> Ticket:
     """The ticket in `TICKET_COLUMNS`."""
-    state, version, code, reason, since, first_name, last_name, revision = row[_ORDER_WIDTH + _BOUGHT_WIDTH :]
+    state, version, code, reason, since, paid_out_at, *named, revision = row[_ORDER_WIDTH + _BOUGHT_WIDTH :]
     return Ticket(
         order=order_of(row[:_ORDER_WIDTH]),
         bought=BoughtTicket(*row[_ORDER_WIDTH : _ORDER_WIDTH + _BOUGHT_WIDTH]),
         state=State(state),
         version=version,
         limbo=Limbo(code, reason, since) if code is not None else None,
-        customer_name=full_name(first_name, last_name),
+        customer_name=full_name(*named),
         customer_revision=revision,
+        paid_out_at=paid_out_at,
     )
 
 
@@ -101,13 +102,13 @@ async def save_changes(connection: Connection, changes: Sequence[Change]) -> Non
         """with made as (
                select * from unnest($1::text[], $2::text[], $3::bigint[], $4::text[], $5::text[], $6::timestamptz[],
                                     $7::text[], $8::text[], $9::text[], $10::text[], $11::text[], $12::text[],
-                                    $13::timestamptz[])
+                                    $13::timestamptz[], $14::timestamptz[])
                    as m (customer_id, ticket_id, version, state, event, occurred_at, cause, actor, code, reason,
-                         limbo_code, limbo_reason, limbo_since)),
+                         limbo_code, limbo_reason, limbo_since, paid_out_at)),
            changed as (
                update tickets t
                set state = m.state, version = m.version, limbo_code = m.limbo_code, limbo_reason = m.limbo_reason,
-                   limbo_since = m.limbo_since
+                   limbo_since = m.limbo_since, paid_out_at = m.paid_out_at
                from (select distinct on (ticket_id) * from made order by ticket_id, version desc) m
                where t.ticket_id = m.ticket_id)
            insert into ticket_timeline
@@ -133,6 +134,7 @@ def _columns(change: Change) -> tuple[Any, ...]:
         limbo.code if limbo else None,
         limbo.reason if limbo else None,
         limbo.since if limbo else None,
+        ticket.paid_out_at,
     )
 
 

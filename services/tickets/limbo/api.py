@@ -9,6 +9,7 @@ from services.tickets.cancellations.store import customers_of_tickets
 from services.tickets.customers.store import lock
 from services.tickets.draws.store import database_time
 from services.tickets.lifecycle.api import (
+    PAID_OUT,
     TICKET_NOT_FOUND,
     LimboView,
     TicketDetail,
@@ -82,7 +83,7 @@ class LimboApi:
 
     @operation("POST", "/v1/tickets/{ticket_id}/resolution", permission="tickets:resolve", idempotent=True,
                summary="Decide on a ticket in limbo", tags=("limbo",),
-               problems=(TICKET_NOT_FOUND, NOT_IN_LIMBO, ORDER_PARTLY_RESOLVED))  # fmt: skip
+               problems=(TICKET_NOT_FOUND, NOT_IN_LIMBO, PAID_OUT, ORDER_PARTLY_RESOLVED))  # fmt: skip
     async def resolve_ticket(
         self, ctx: RequestContext, path: TicketPath, body: ResolutionRequest
     ) -> RenderedReply[TicketDetail]:
@@ -115,6 +116,8 @@ async def _resolve(ctx: RequestContext, transaction: Transaction, ticket: Ticket
         raise ORDER_PARTLY_RESOLVED(
             f"The payment of order {ticket.order.order_id} is for all its tickets; decide on them one by one."
         ) from None
+    if after is Refused.PAID_OUT:
+        raise PAID_OUT(f"A prize on ticket {ticket.ticket_id} was paid out: confirm it as paid.")
     if isinstance(after, Refused):
         raise NOT_IN_LIMBO(f"The status of ticket {ticket.ticket_id} is {ticket.status}.")
     change = audit.Change(

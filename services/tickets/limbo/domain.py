@@ -33,11 +33,14 @@ _LATE = "Accounts has not answered: see whether it runs and has dead letters, th
 _NO_PAYMENT = "Accounts will not book this payment: cancel, and have the customer buy again."
 _BACK = "The money is back already: cancel."
 _FREE = "No money was taken: cancel. Retry if the payment has been booked since."
+_WON = "A prize on it was paid out, so that it cannot be cancelled: confirm it as paid."
 _BY_HAND = "Accounts cannot credit this: adjust the balance there by hand if it is owed, then cancel."
 
 
-def suggest(state: State, code: str) -> tuple[Resolution, str]:
-    """The action that fits why a ticket is in limbo, and advice for the agent."""
+def suggest(state: State, code: str, *, paid_out: bool = False) -> tuple[Resolution, str]:
+    """The action that fits why a ticket is in limbo, and advice for the agent. `paid_out`: it has won and was paid."""
+    if paid_out:
+        return Resolution.CONFIRM_PAID, _WON
     if state is State.LIMBO_PAYMENT_OVERDUE:
         return Resolution.RETRY, _LATE
     if state is State.LIMBO_PAYMENT_REFUSED:

@@ -43,6 +43,7 @@ class PurchaseEvents:
         for event, _ in kept:
             batch.publish(_tickets_purchased(event.data), cause=event)
         batch.arrived(*(cause_of(event.data.purchase_id) for event, _ in kept))
+        batch.arrived(*(cause_of_ticket(ticket.ticket_id) for _, order in kept for ticket in order.tickets))
 
     async def failed(self, batch: Batch[PurchaseFailed]) -> None:
         """Record the orders that were not taken, with the reason; they have no tickets."""
@@ -54,6 +55,11 @@ class PurchaseEvents:
 def cause_of(order_id: str) -> str:
     """Under which name events wait for an order."""
     return f"order:{order_id}"
+
+
+def cause_of_ticket(ticket_id: str) -> str:
+    """Under which name events wait for a ticket."""
+    return f"ticket:{ticket_id}"
 
 
 async def _record(batch: Batch[PurchaseT], outcome: Outcome) -> list[Received[PurchaseT]]:

@@ -29,6 +29,7 @@ pytestmark = pytest.mark.requirement("T3")
 
 NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
 RESOLUTIONS = {TicketEvent.RESOLVED_PAID, TicketEvent.RESOLVED_CANCELLED, TicketEvent.RETRIED}
+CANCELS = {State.CANCELLING, State.CANCELLED}
 REQUESTS = {TicketEvent.CANCELLATION_REQUESTED, *RESOLUTIONS}
 EVENTS = st.lists(st.sampled_from(TicketEvent), max_size=12)
 UNRESOLVED = st.lists(st.sampled_from([event for event in TicketEvent if event not in RESOLUTIONS]), max_size=12)
@@ -50,13 +51,16 @@ class Model:
 
     payment: str = "open"
     reversal: str = "none"
+    paid_out: bool = False
 
     def happens(self, event: TicketEvent) -> None:
-        if event in RESOLUTIONS:
+        if event is TicketEvent.PRIZE_PAID:
+            self.paid_out = True
+        elif event in RESOLUTIONS:
             if self.status is Status.LIMBO:
                 self._resolve(event)
         elif event is TicketEvent.CANCELLATION_REQUESTED:
-            if self.reversal == "none" and self.payment in {"open", "confirmed"}:
+            if self.reversal == "none" and self.payment in {"open", "confirmed"} and not self.paid_out:
                 self.reversal = "requested"
         elif event in {TicketEvent.REVERSAL_CREDITED, TicketEvent.REVERSAL_REFUSED}:
             self._reverse(credited=event is TicketEvent.REVERSAL_CREDITED)
@@ -67,6 +71,8 @@ class Model:
         """What an agent says: nothing is left to credit after a refusal; an overdue payment may have been taken."""
         if event is TicketEvent.RESOLVED_PAID:
             self.payment, self.reversal = "confirmed", "none"
+        elif self.paid_out and (event is TicketEvent.RESOLVED_CANCELLED or self.reversal == "refused"):
+            return
         elif event is TicketEvent.RESOLVED_CANCELLED:
             self.reversal = "requested" if (self.payment, self.reversal) == ("overdue", "none") else "credited"
         elif self.reversal == "refused":
@@ -101,7 +107,7 @@ def test_every_state_can_be_reached_and_none_but_cancelled_is_an_end() -> None:
     for _ in State:
         reached |= {to for state in reached for to in TRANSITIONS[state].values() if isinstance(to, State)}
     assert reached == set(State)
-    ends = {state for state in State if not any(isinstance(to, State) for to in TRANSITIONS[state].values())}
+    ends = {state for state in State if not {*TRANSITIONS[state].values()} & {*State} - {state}}
     assert ends == {State.CANCELLED}
 
 
@@ -164,7 +170,8 @@ def test_an_agent_decides_on_what_is_in_limbo_and_on_nothing_else(event: TicketE
 @given(UNRESOLVED, st.data())
 def test_repetitions_change_nothing(events: list[TicketEvent], data: st.DataObject) -> None:
     """A result that comes again at any later time has no further effect, as long as it came in its place before."""
-    happened = [event for event in _effective(events) if event is not TicketEvent.CANCELLATION_REQUESTED]
+    once = {TicketEvent.CANCELLATION_REQUESTED, TicketEvent.PRIZE_PAID}
+    happened = [event for event in _effective(events) if event not in once]
     changes = Changes([ticket()])
     for event in _effective(events):
         changes.apply("t1", fact(event))
@@ -183,7 +190,27 @@ def test_changes_number_themselves_and_say_why_in_limbo(events: list[TicketEvent
     for change in changes.made:
         assert (change.ticket.limbo is not None) == (change.ticket.status is Status.LIMBO)
         if change.ticket.limbo is not None:
-            assert change.ticket.limbo.since == change.fact.at
+            assert (change.ticket.limbo.since == change.fact.at) == (change.fact.event is not TicketEvent.PRIZE_PAID)
+
+
+@given(EVENTS)
+def test_a_ticket_whose_prize_was_paid_out_is_never_asked_back(events: list[TicketEvent]) -> None:
+    changes = Changes([ticket()])
+    for event in (*events, TicketEvent.PRIZE_PAID, *REQUESTS):
+        before = changes.ticket("t1")
+        result = changes.apply("t1", fact(event))
+        assert before is not None
+        if isinstance(result, Change):
+            assert event not in REQUESTS or before.paid_out_at is None or result.ticket.state not in CANCELS
+            assert event is not TicketEvent.PRIZE_PAID or result.ticket.state is before.state
+
+
+def test_the_first_prize_counts_and_each_is_a_change() -> None:
+    changes = Changes([ticket()])
+    for minute in (1, 2):
+        changes.apply("t1", fact(TicketEvent.PRIZE_PAID, minute))
+    assert [change.ticket.paid_out_at for change in changes.made] == [NOON + timedelta(minutes=1)] * 2
+    assert changes.apply("t1", fact(TicketEvent.CANCELLATION_REQUESTED)) is Refused.PAID_OUT
 
 
 def test_a_fact_applies_to_each_ticket_for_itself() -> None:

@@ -67,10 +67,11 @@ class Tickets(RuleBasedStateMachine):
 
     @rule(name=NAMES)
     def cancel(self, name: str) -> None:
-        """Granted exactly to what is purchased or paid."""
-        status = self.now(name).status
+        """Granted exactly to what is purchased or paid and has no prize that was paid out."""
+        before = self.now(name)
         result = self.happen(name, TicketEvent.CANCELLATION_REQUESTED)
-        assert isinstance(result, Change) == (status in {Status.PURCHASED, Status.PAID})
+        granted = before.status in {Status.PURCHASED, Status.PAID} and before.paid_out_at is None
+        assert isinstance(result, Change) == granted
         if isinstance(result, Change):
             self.stories[name].asked_back += 1
         else:
@@ -89,9 +90,13 @@ class Tickets(RuleBasedStateMachine):
 
     @rule(name=NAMES, resolution=st.sampled_from(Resolution))
     def resolve(self, name: str, resolution: Resolution) -> None:
-        """Granted exactly to what is in limbo, and it is in limbo no more."""
+        """Granted exactly to what is in limbo, and it is in limbo no more; nothing that was paid out is cancelled."""
         before = self.now(name)
         result = self.happen(name, resolution.event)
+        if result is Refused.PAID_OUT:
+            assert before.paid_out_at is not None
+            assert resolution is not Resolution.CONFIRM_PAID
+            return
         assert isinstance(result, Change) == (before.status is Status.LIMBO)
         if isinstance(result, Change):
             assert result.ticket.limbo is None
@@ -99,6 +104,13 @@ class Tickets(RuleBasedStateMachine):
             self.stories[name].ended_by_agent |= result.ticket.state is State.CANCELLED
         else:
             assert result is Refused.NOT_IN_LIMBO
+
+    @rule(name=NAMES)
+    def prize(self, name: str) -> None:
+        """Noted on whatever it is paid on."""
+        before = self.now(name)
+        assert isinstance(self.happen(name, TicketEvent.PRIZE_PAID), Change)
+        assert self.now(name).state is before.state
 
     @invariant()
     def what_is_cancelled_has_its_money_back_or_an_agents_word(self) -> None:
@@ -117,7 +129,7 @@ class Tickets(RuleBasedStateMachine):
             found = self.now(name)
             assert (found.limbo is not None) == (found.status is Status.LIMBO)
             if found.limbo is not None:
-                action, advice = suggest(found.state, found.limbo.code)
+                action, advice = suggest(found.state, found.limbo.code, paid_out=found.paid_out_at is not None)
                 assert self.changes.refusal(name, action.event) is None
                 assert advice
 

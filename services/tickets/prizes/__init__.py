@@ -1,0 +1,1 @@
+"""Prizes that other systems paid out: a ticket that has one is never cancelled."""
