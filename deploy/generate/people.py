@@ -29,7 +29,8 @@ def make(rng: Random, number: int, until: datetime) -> Customer:
     phone = rng.choice(_PHONES).format(place // 1_000_000, place // 1000 % 1000, place % 1000)
     since = until - _YEARS * (rng.random() ** 0.7)
     details = Details(first, last, email, phone if rng.random() < 0.9 else None, rng.choice(_LANGUAGES))
-    return new_customer(f"{PREFIX}{number:07}", details, since)
+    # All the forms are one number.
+    return new_customer(f"{PREFIX}{number:07}", details, since, lambda _: f"+614{place:08}")
 
 
 @lru_cache(maxsize=50_000)

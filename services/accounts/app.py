@@ -12,6 +12,8 @@ from services.accounts.adjustments.api import AdjustmentsApi
 from services.accounts.approvals.api import ApprovalsApi
 from services.accounts.customers.api import CustomersApi
 from services.accounts.customers.events import learn_customers
+from services.accounts.customers.jobs import PhoneKeys
+from services.accounts.customers.phones import Phones
 from services.accounts.customers.store import united_ids
 from services.accounts.erasure.api import Eraser, ErasureApi, erase_audited
 from services.accounts.evidence.jobs import Sealer
@@ -38,22 +40,27 @@ from shared.contracts import (
     TicketsPurchased,
 )
 from shared.exports import ExportApi
-from shared.messaging import Batch, Handler
+from shared.messaging import AnyHandler, Batch, Handler
 from shared.messaging.erasure import erase_settled_letters
 from shared.service import Context, Parts, Service
-from shared.web import operations_of
+from shared.web import Operation, operations_of
 
 
-async def purchased(batch: Batch[TicketsPurchased]) -> None:
+class Buyers:
     """Who bought first, so that no money is booked for a customer that nobody can look up."""
-    await learn_customers(batch)
-    await learn_identifiers(batch.connection, await book_purchases(batch))
 
+    def __init__(self, phones: Phones) -> None:
+        self._key_of = phones.key
 
-async def purchase_failed(batch: Batch[PurchaseFailed]) -> None:
-    """A failed purchase may be the first that is heard of a customer."""
-    await learn_customers(batch)
-    await learn_identifiers(batch.connection, await enter_failures(batch))
+    async def purchased(self, batch: Batch[TicketsPurchased]) -> None:
+        """Learn the customers, then book."""
+        await learn_customers(batch, self._key_of)
+        await learn_identifiers(batch.connection, await book_purchases(batch))
+
+    async def failed(self, batch: Batch[PurchaseFailed]) -> None:
+        """A failed purchase may be the first that is heard of a customer."""
+        await learn_customers(batch, self._key_of)
+        await learn_identifiers(batch.connection, await enter_failures(batch))
 
 
 async def ticket_cancelled(batch: Batch[TicketCancelled]) -> None:
@@ -71,54 +78,63 @@ ERASERS: list[Eraser] = [
 def build(context: Context[AccountsSettings]) -> Parts:
     """The parts of the service."""
     settings = context.settings
-    reversals = Reversals(timedelta(seconds=settings.cause_timeout_seconds))
+    phones = Phones(settings.phone_region)
     sealer = Sealer(
         context.unit_of_work,
         interval=timedelta(seconds=settings.ledger_seal_seconds),
         key=settings.ledger_seal_key.get_secret_value().encode() if settings.ledger_seal_key else b"",
     )
-
     reconciliation = Reconciliation(
         context.unit_of_work, grace=timedelta(seconds=settings.reconciliation_grace_seconds)
     )
+    return Parts(
+        operations=_operations(context, phones),
+        handlers=_handlers(settings, phones),
+        lock=lock_accounts,
+        jobs=[sealer.run, reconciliation.run, PhoneKeys(context.unit_of_work, phones).run],
+    )
+
+
+def _operations(context: Context[AccountsSettings], phones: Phones) -> list[Operation]:
+    return operations_of(
+        CustomersApi(context.unit_of_work, activities.recent, phones),
+        TrailApi(context.unit_of_work),
+        MergesApi(context.unit_of_work),
+        SearchApi(context.database, phones),
+        ErasureApi(context.unit_of_work, ERASERS),
+        ExportApi(
+            context.unit_of_work,
+            "accounts",
+            SECTIONS,
+            ids_of=united_ids,
+            others=("tickets", "notifications", "loyalty"),
+        ),
+        LedgerApi(context.database),
+        WithdrawalsApi(context.unit_of_work, context.settings.withdrawal_approval_threshold),
+        ApprovalsApi(context.unit_of_work),
+        AdjustmentsApi(context.unit_of_work),
+        ReconciliationApi(context.database),
+        ActivityApi(context.database),
+        NotesApi(context.unit_of_work),
+    )
+
+
+def _handlers(settings: AccountsSettings, phones: Phones) -> list[AnyHandler]:
+    reversals = Reversals(timedelta(seconds=settings.cause_timeout_seconds))
+    buyers = Buyers(phones)
 
     async def cancellation_requested(batch: Batch[TicketCancellationRequested]) -> None:
         await record(batch)
         await reversals.reverse(batch)
 
-    return Parts(
-        operations=operations_of(
-            CustomersApi(context.unit_of_work, activities.recent),
-            TrailApi(context.unit_of_work),
-            MergesApi(context.unit_of_work),
-            SearchApi(context.database),
-            ErasureApi(context.unit_of_work, ERASERS),
-            ExportApi(
-                context.unit_of_work,
-                "accounts",
-                SECTIONS,
-                ids_of=united_ids,
-                others=("tickets", "notifications", "loyalty"),
-            ),
-            LedgerApi(context.database),
-            WithdrawalsApi(context.unit_of_work, settings.withdrawal_approval_threshold),
-            ApprovalsApi(context.unit_of_work),
-            AdjustmentsApi(context.unit_of_work),
-            ReconciliationApi(context.database),
-            ActivityApi(context.database),
-            NotesApi(context.unit_of_work),
-        ),
-        handlers=[
-            Handler(TicketsPurchased, purchased),
-            Handler(PurchaseFailed, purchase_failed),
-            Handler(TicketCancellationRequested, cancellation_requested),
-            Handler(TicketsPaymentRetried, retry_payments),
-            Handler(TicketCancelled, ticket_cancelled, ordered=False),
-            *activity_handlers(),
-        ],
-        lock=lock_accounts,
-        jobs=[sealer.run, reconciliation.run],
-    )
+    return [
+        Handler(TicketsPurchased, buyers.purchased),
+        Handler(PurchaseFailed, buyers.failed),
+        Handler(TicketCancellationRequested, cancellation_requested),
+        Handler(TicketsPaymentRetried, retry_payments),
+        Handler(TicketCancelled, ticket_cancelled, ordered=False),
+        *activity_handlers(),
+    ]
 
 
 SERVICE = Service(

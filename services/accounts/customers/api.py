@@ -14,6 +14,7 @@ from services.accounts.customers.models import (
     ProfileView,
     Registration,
 )
+from services.accounts.customers.phones import Phones
 from services.accounts.customers.profile import Account, Profile
 from services.accounts.locks import lock_accounts, lock_identities
 from services.accounts.paths import CUSTOMER_ERASED, CUSTOMER_MERGED, CUSTOMER_NOT_FOUND, CustomerPath, merged
@@ -22,7 +23,7 @@ from shared.audit import Change
 from shared.db import Connection
 from shared.ids import uuid7
 from shared.messaging import Transaction, UnitOfWork
-from shared.web import ProblemType, RenderedReply, Reply, RequestContext, operation
+from shared.web import VALIDATION_FAILED, ProblemType, RenderedReply, Reply, RequestContext, operation
 from shared.web.etag import check_if_match
 
 RecentActivities = Callable[[Connection, Sequence[str]], Awaitable[Sequence[object]]]
@@ -35,20 +36,21 @@ _BALANCE_PART = re.compile(r'\.\d+"$')
 class CustomersApi:
     """Registration, profile and edits.
 
-    `recent_activities` finds the last activities of a customer, given by all of its ids.
+    `recent_activities` finds the last activities of a customer, given by all of its ids; `phones` reads numbers.
     """
 
-    def __init__(self, unit_of_work: UnitOfWork, recent_activities: RecentActivities) -> None:
+    def __init__(self, unit_of_work: UnitOfWork, recent_activities: RecentActivities, phones: Phones) -> None:
         self._unit_of_work = unit_of_work
         self._database = unit_of_work.database
         self._recent_activities = recent_activities
+        self._phones = phones
 
     @operation("POST", "/v1/customers", permission="customers:write", status=201, idempotent=True,
                summary="Register a customer", tags=("customers",), problems=(CUSTOMER_EXISTS,))  # fmt: skip
     async def register_customer(self, ctx: RequestContext, body: Registration) -> RenderedReply[ProfileView]:
         """A duplicate is refused and names the customer that there is: member `customer_id` of the problem."""
         async with self._unit_of_work.begin() as transaction:
-            return await ctx.once(transaction.connection, _registering(ctx, transaction, body))
+            return await ctx.once(transaction.connection, _registering(ctx, transaction, body, self._phones))
 
     @operation("GET", "/v1/customers/{customer_id}", permission="customers:read", summary="Profile of a customer",
                tags=("customers",), problems=(CUSTOMER_NOT_FOUND,))  # fmt: skip
@@ -78,14 +80,15 @@ class CustomersApi:
         async with self._unit_of_work.begin() as transaction:
             connection = transaction.connection
             await _own(connection, path.customer_id)
-            await lock_identities(connection, _identities(body.email, body.phone))
+            await lock_identities(connection, _identities(body.email, body.phone, self._phones))
             await lock_accounts(connection, [path.customer_id])
             profile = await _own(connection, path.customer_id)
             _require_version(ctx, profile.customer.version)
-            changed = domain.edit(profile.customer, body.given(), datetime.now(UTC))
+            changed = domain.edit(profile.customer, body.given(), datetime.now(UTC), self._phones.key)
             if changed is None:
                 return _reply(profile)
-            await _refuse_duplicate(connection, changed, was=profile.customer)
+            _require_number(changed, self._phones, was=profile.customer)
+            await _refuse_duplicate(connection, changed, self._phones, was=profile.customer)
             await store.save(connection, [changed])
             transaction.publish(customer_changed(changed))
             change = _change("customers.edit", profile.customer, changed)
@@ -95,16 +98,17 @@ class CustomersApi:
 
 
 def _registering(
-    ctx: RequestContext, transaction: Transaction, body: Registration
+    ctx: RequestContext, transaction: Transaction, body: Registration, phones: Phones
 ) -> Callable[[], Awaitable[Reply[ProfileView]]]:
     async def register() -> Reply[ProfileView]:
         connection = transaction.connection
         given = frozenset(body.model_fields_set)
         customer = domain.new_customer(
-            str(uuid7()), domain.Details(**body.model_dump()), datetime.now(UTC), edited=given
+            str(uuid7()), domain.Details(**body.model_dump()), datetime.now(UTC), phones.key, edited=given
         )
-        await lock_identities(connection, _identities(body.email, body.phone))
-        await _refuse_duplicate(connection, customer)
+        _require_number(customer, phones)
+        await lock_identities(connection, _identities(body.email, body.phone, phones))
+        await _refuse_duplicate(connection, customer, phones)
         await lock_accounts(connection, [customer.customer_id])
         await store.save(connection, [customer])
         transaction.publish(customer_changed(customer))
@@ -130,9 +134,9 @@ def _change(action: str, before: domain.Customer | None, after: domain.Customer)
     )
 
 
-def _identities(email: str | None, phone: str | None) -> list[str]:
+def _identities(email: str | None, phone: str | None, phones: Phones) -> list[str]:
     email_key = domain.normalize_email(email) if email else None
-    phone_key = domain.normalize_phone(phone) if phone else None
+    phone_key = phones.key(phone) if phone else None
     return [f"{kind}:{key}" for kind, key in (("email", email_key), ("phone", phone_key)) if key]
 
 
@@ -153,23 +157,37 @@ async def _own(connection: Connection, customer_id: str) -> Profile:
     return profile
 
 
+def _require_number(customer: domain.Customer, phones: Phones, *, was: domain.Customer | None = None) -> None:
+    """Refuse what cannot be a number, unless the customer has it already."""
+    phone = customer.phone
+    if phone is not None and (was is None or was.phone != phone) and not phones.is_possible(phone):
+        raise VALIDATION_FAILED(errors=[{"field": "body.phone", "message": "No phone number can look like this."}])
+
+
 async def _refuse_duplicate(
-    connection: Connection, customer: domain.Customer, *, was: domain.Customer | None = None
+    connection: Connection, customer: domain.Customer, phones: Phones, *, was: domain.Customer | None = None
 ) -> None:
     """Refuse an e-mail address or phone number that is new to the customer and belongs to another."""
     email_key = customer.email_key if was is None or was.email_key != customer.email_key else None
-    phone_key = customer.phone_key if was is None or was.phone_key != customer.phone_key else None
+    phone_key = customer.phone_key if was is None or _key(was, phones) != customer.phone_key else None
     if email_key is None and phone_key is None:
         return
-    found = await store.find(connection, email_key=email_key, phone_key=phone_key, limit=2)
+    earlier = phones.earlier_keys(customer.phone) if customer.phone and phone_key else []
+    found = await store.find(connection, email_key=email_key, phone_key=phone_key, earlier_keys=earlier, limit=2)
     for other in found:
-        if other.customer_id != customer.customer_id:
-            same_email = email_key is not None and other.email_key == email_key
+        same_email = email_key is not None and other.email_key == email_key
+        same_phone = phone_key is not None and _key(other, phones) == phone_key
+        if other.customer_id != customer.customer_id and (same_email or same_phone):
             raise CUSTOMER_EXISTS(
                 f"Customer {other.customer_id} has this {'e-mail address' if same_email else 'phone number'}.",
                 errors=[{"field": "body.email" if same_email else "body.phone", "message": "Already in use."}],
                 customer_id=other.customer_id,
             )
+
+
+def _key(customer: domain.Customer, phones: Phones) -> str | None:
+    """What a stored number is compared by: its key may be from before it was made anew."""
+    return phones.key(customer.phone) if customer.phone else None
 
 
 def _require_version(ctx: RequestContext, version: int) -> None:

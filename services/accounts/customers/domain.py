@@ -1,12 +1,14 @@
 """What may change about a customer, and who may change it."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Literal
 
 Status = Literal["active", "suspended", "closed"]
+# What lookups compare a number by; None when there is nothing to compare.
+KeyOf = Callable[[str], str | None]
 
 _PHONE = re.compile(r"[0-9+() ./-]+")
 _NO_DIGIT = re.compile(r"[^0-9]")
@@ -14,7 +16,8 @@ _NO_DIGIT = re.compile(r"[^0-9]")
 LEARNED_FIELDS = ("email", "phone", "language")
 # Names cannot be empty: these stand in the place of an erased customer's.
 ERASED_DETAILS: dict[str, str | None] = {
-    "first_name": "Erased", "last_name": "customer", "email": None, "phone": None, "language": None, "time_zone": None,
+    "first_name": "Erased", "last_name": "customer", "email": None, "phone": None, "phone_key": None, "language": None,
+    "time_zone": None,
 }  # fmt: skip
 PERSONAL_FIELDS = frozenset({"first_name", "last_name", "email", "phone"})
 
@@ -35,7 +38,8 @@ class Details:
 class Customer:
     """A customer as it is at `version`. `edited_fields` were set by an agent and are no longer learned.
 
-    `merged_into` is the customer that this one was found to be; of one that was erased nothing personal is kept.
+    `phone_key` is the number as lookups compare it. `merged_into` is the customer that this one was found to be; of
+    one that was erased nothing personal is kept.
     """
 
     customer_id: str
@@ -44,6 +48,7 @@ class Customer:
     last_name: str
     email: str | None
     phone: str | None
+    phone_key: str | None
     language: str | None
     time_zone: str | None
     status: Status
@@ -59,11 +64,6 @@ class Customer:
         """The address as lookups compare it."""
         return normalize_email(self.email) if self.email else None
 
-    @property
-    def phone_key(self) -> str | None:
-        """The number as lookups compare it."""
-        return normalize_phone(self.phone) if self.phone else None
-
 
 def normalize_email(email: str) -> str:
     """Without surrounding blanks and case: no mail provider of note tells addresses apart by case."""
@@ -71,17 +71,14 @@ def normalize_email(email: str) -> str:
 
 
 def normalize_phone(phone: str) -> str | None:
-    """The digits, with an international prefix as `+` or `00` left out; None when it is no phone number.
-
-    A national number stays as it is: the country that it belongs to is not known.
-    """
+    """The digits, with an international prefix as `+` or `00` left out; None when it is no phone number."""
     if not _PHONE.fullmatch(phone):
         return None
     return _NO_DIGIT.sub("", phone).removeprefix("00") or None
 
 
 def new_customer(
-    customer_id: str, details: Details, now: datetime, *, edited: frozenset[str] = frozenset()
+    customer_id: str, details: Details, now: datetime, key_of: KeyOf, *, edited: frozenset[str] = frozenset()
 ) -> Customer:
     """The first version of a customer."""
     return Customer(
@@ -91,6 +88,7 @@ def new_customer(
         last_name=details.last_name,
         email=details.email,
         phone=details.phone,
+        phone_key=key_of(details.phone) if details.phone else None,
         language=details.language,
         time_zone=details.time_zone,
         status="active",
@@ -100,14 +98,14 @@ def new_customer(
     )
 
 
-def learn(known: Customer | None, customer_id: str, details: Details, now: datetime) -> Customer | None:
+def learn(known: Customer | None, customer_id: str, details: Details, now: datetime, key_of: KeyOf) -> Customer | None:
     """The customer after a purchase that names it; None when that says nothing new.
 
     A purchase opens the record and fills in what is missing; it never overwrites and never brings back what an
     agent took away, and of an erased customer it teaches nothing.
     """
     if known is None:
-        return new_customer(customer_id, details, now)
+        return new_customer(customer_id, details, now, key_of)
     if known.erased_at is not None:
         return None
     missing = {
@@ -117,15 +115,16 @@ def learn(known: Customer | None, customer_id: str, details: Details, now: datet
         and name not in known.edited_fields
         and (value := getattr(details, name)) is not None
     }
-    return _changed(known, missing, now) if missing else None
+    return _changed(known, _with_key(missing, key_of), now) if missing else None
 
 
-def edit(known: Customer, values: Mapping[str, str | None], now: datetime) -> Customer | None:
+def edit(known: Customer, values: Mapping[str, str | None], now: datetime, key_of: KeyOf) -> Customer | None:
     """The customer after an agent set these fields; None when they change nothing."""
     different = {name: value for name, value in values.items() if getattr(known, name) != value}
     if not different:
         return None
-    return replace(_changed(known, different, now), edited_fields=known.edited_fields | different.keys())
+    changed = _changed(known, _with_key(different, key_of), now)
+    return replace(changed, edited_fields=known.edited_fields | different.keys())
 
 
 def merge(known: Customer, survivor_id: str, now: datetime) -> Customer:
@@ -141,6 +140,13 @@ def unmerge(known: Customer, now: datetime) -> Customer:
 def erase(known: Customer, now: datetime) -> Customer:
     """What is left of a customer: ids, and that it is closed. Its record stays for the money that it speaks of."""
     return replace(_changed(known, ERASED_DETAILS, now), status="closed", status_reason="erased", erased_at=now)
+
+
+def _with_key(values: Mapping[str, str | None], key_of: KeyOf) -> Mapping[str, str | None]:
+    if "phone" not in values:
+        return values
+    phone = values["phone"]
+    return {**values, "phone_key": key_of(phone) if phone else None}
 
 
 def _changed(known: Customer, values: Mapping[str, str | None], now: datetime) -> Customer:

@@ -5,7 +5,7 @@ from operator import attrgetter
 from typing import Any
 
 from services.accounts.customers import store
-from services.accounts.customers.domain import Customer, Details, learn
+from services.accounts.customers.domain import Customer, Details, KeyOf, learn
 from shared.contracts import CustomerChanged, PurchaseFailed, TicketsPurchased
 from shared.contracts.purchases import Customer as NamedCustomer
 from shared.messaging import Batch, Prepared
@@ -14,14 +14,14 @@ _PUBLISHED = tuple(CustomerChanged.model_fields)
 _values = attrgetter(*_PUBLISHED)
 
 
-async def learn_customers(batch: Batch[TicketsPurchased] | Batch[PurchaseFailed]) -> None:
+async def learn_customers(batch: Batch[TicketsPurchased] | Batch[PurchaseFailed], key_of: KeyOf) -> None:
     """Open the record of each customer that is new, fill in what is missing of the others."""
     known = await store.customers(batch.connection, list({event.key for event in batch.events}))
     recorded = set(known)
     changed: dict[str, Customer] = {}
     now = datetime.now(UTC)
     for event in batch.events:
-        customer = learn(known.get(event.key), event.key, _details(event.data.customer), now)
+        customer = learn(known.get(event.key), event.key, _details(event.data.customer), now, key_of)
         if customer is not None:
             known[event.key] = changed[event.key] = customer
             batch.transaction.publish(

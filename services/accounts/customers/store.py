@@ -9,8 +9,8 @@ from services.accounts.customers.profile import Account, Profile, Totals
 from services.accounts.search.store import Named, index_names
 from shared.db import Connection, array, insert_rows
 
-_COLUMNS = """customer_id, version, first_name, last_name, email, phone, language, time_zone, status, edited_fields,
-              customers.created_at, changed_at, status_reason, erased_at, merged_into"""
+_COLUMNS = """customer_id, version, first_name, last_name, email, phone, phone_key, language, time_zone, status,
+              edited_fields, customers.created_at, changed_at, status_reason, erased_at, merged_into"""
 
 _WIDTH = _COLUMNS.count(",") + 1
 
@@ -18,6 +18,9 @@ _LEARNED = dict.fromkeys(
     ("customer_id", "first_name", "last_name", "email", "email_key", "phone", "phone_key", "language", "status"), "text"
 ) | {"version": "bigint", "created_at": "timestamptz", "changed_at": "timestamptz"}
 _learned_row = attrgetter(*_LEARNED)
+
+# So many customers are looked at whose keys are digits of one number.
+_EARLIER = 50
 
 # Of each kind of entry its sum and number; the order of `Totals`.
 _TOTALS = """coalesce(deposits, 0), coalesce(deposit_count, 0), coalesce(purchases, 0), coalesce(purchase_count, 0),
@@ -65,16 +68,19 @@ async def find(
     *,
     email_key: str | None = None,
     phone_key: str | None = None,
+    earlier_keys: Sequence[str] = (),
     limit: int,
 ) -> list[Customer]:
-    """Customers with this address or this number, by id."""
+    """Customers with this address or this number, by id; numbers also by keys from before they were made anew."""
     rows = await connection.fetch(
         f"""select {_COLUMNS} from customers where customer_id = any (array(
                 (select customer_id from customers where email_key = $1 order by customer_id limit $3)
                 union
-                (select customer_id from customers where phone_key = $2 order by customer_id limit $3)))
-            order by customer_id limit $3""",  # noqa: S608 - as above
-        email_key, phone_key, limit,
+                (select customer_id from customers where phone_key = $2 order by customer_id limit $3)
+                union
+                (select customer_id from customers where phone_key = any($4::text[]) limit $5)))
+            order by customer_id""",  # noqa: S608 - as above
+        email_key, phone_key, limit, earlier_keys, _EARLIER,
     )  # fmt: skip
     return [_customer(row) for row in rows]
 
@@ -121,6 +127,47 @@ async def save(connection: Connection, changed: Sequence[Customer]) -> None:
     )
 
 
+async def lock_phone_keys(connection: Connection, region: str) -> str | None:
+    """Behind which customer the keys of numbers are to be made anew for the region, locked.
+
+    None when all are made, or when another transaction is at it.
+    """
+    await connection.execute("insert into phone_keys (region, after) values ($1, '') on conflict do nothing", region)
+    row = await connection.fetchrow("select region, after, done_at from phone_keys for update skip locked")
+    if row is None or (row["region"] == region and row["done_at"] is not None):
+        return None
+    return str(row["after"]) if row["region"] == region else ""
+
+
+async def move_phone_keys(connection: Connection, region: str, after: str | None) -> None:
+    """Say behind which customer to go on; None when there is no other."""
+    await connection.execute(
+        """update phone_keys
+           set region = $1, after = coalesce($2, ''), done_at = case when $2::text is null then now() end""",
+        region, after,
+    )  # fmt: skip
+
+
+async def phones_after(connection: Connection, after: str, *, limit: int) -> list[tuple[str, str, str | None]]:
+    """Customers with a number behind the id `after`, by id: (customer id, number, key)."""
+    rows = await connection.fetch(
+        """select customer_id, phone, phone_key from customers where customer_id > $1 and phone is not null
+           order by customer_id limit $2""",
+        after, limit,
+    )  # fmt: skip
+    return [tuple(row) for row in rows]
+
+
+async def set_phone_keys(connection: Connection, keys: Sequence[tuple[str, str, str | None]]) -> None:
+    """Store keys of numbers, (customer id, number, key) of each, unless the customer has another number by now."""
+    await connection.execute(
+        """update customers set phone_key = e.key
+           from unnest($1::text[], $2::text[], $3::text[]) as e (id, phone, key)
+           where customer_id = e.id and customers.phone = e.phone""",
+        *zip(*keys, strict=True),
+    )
+
+
 def _account(row: Any) -> Account:
     currency, balance, held, last_seq, last_movement_at, *totals = row[_WIDTH:]
     return Account(row["customer_id"], currency, balance, held, last_seq, last_movement_at, Totals(*totals))
@@ -141,6 +188,7 @@ def _customer(row: Any) -> Customer:
         last_name=row["last_name"],
         email=row["email"],
         phone=row["phone"],
+        phone_key=row["phone_key"],
         language=row["language"],
         time_zone=row["time_zone"],
         status=row["status"],

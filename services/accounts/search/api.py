@@ -1,5 +1,6 @@
 """HTTP operations that find customers."""
 
+from services.accounts.customers.phones import Phones
 from services.accounts.search import domain, form, quick
 from services.accounts.search.models import CustomerResult, FormQuery, FoundView, MatchView, SearchQuery, SearchResults
 from services.accounts.search.store import Details, Place
@@ -12,8 +13,9 @@ _BY_PLACE = Keyset(Place)
 class SearchApi:
     """Search box and search form."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, phones: Phones) -> None:
         self._database = database
+        self._phones = phones
 
     @operation("GET", "/v1/search", permission="customers:read", summary="Find customers by anything",
                tags=("customers",))  # fmt: skip
@@ -23,7 +25,7 @@ class SearchApi:
         Names are found in any order of their words, with or without accents, by a part, and with typing errors.
         """
         async with self._database.read() as connection:
-            results = await quick.search(connection, query.q, limit=query.limit)
+            results = await quick.search(connection, query.q, number=self._phones.number(query.q), limit=query.limit)
         found = list(results.customers.values())
         items = [
             FoundView(
@@ -39,7 +41,7 @@ class SearchApi:
     async def find_customers(self, ctx: RequestContext, query: FormQuery) -> Page[CustomerResult]:
         """Customers whom all the given details fit; in the order of names when only a name is given, else by id."""
         after = _BY_PLACE.position(ctx, query)
-        asked = _form(query)
+        asked = _form(query, self._phones)
         async with self._database.read() as connection:
             rows = await form.find(
                 connection, asked, after=Place(*after) if after else form.START, limit=query.limit + 1
@@ -49,12 +51,13 @@ class SearchApi:
         )
 
 
-def _form(query: FormQuery) -> form.Form:
-    phone = domain.phone_digits(query.phone) if query.phone else None
-    if query.phone and phone is None:
+def _form(query: FormQuery, phones: Phones) -> form.Form:
+    digits = domain.phone_digits(query.phone) if query.phone else None
+    if query.phone and digits is None:
         raise VALIDATION_FAILED(errors=[{"field": "query.phone", "message": "Not a phone number."}])
     typed = tuple(sorted(domain.words_of(query.name), key=len, reverse=True)) if query.name else ()
     if query.name and not typed:
         raise VALIDATION_FAILED(errors=[{"field": "query.name", "message": "There is no letter in it."}])
     email = domain.untagged_email(query.email) if query.email else None
+    phone = domain.TypedNumber(digits, phones.number(query.phone)) if query.phone and digits else None
     return form.Form(Details(email, phone, query.receipt_id), typed)

@@ -5,7 +5,7 @@ import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import permutations
-from typing import Literal
+from typing import Literal, NamedTuple
 from uuid import UUID
 
 IdKind = Literal["customer", "order", "ticket", "receipt", "transaction", "checkout"]
@@ -77,6 +77,23 @@ def phone_digits(text: str) -> str | None:
         return None
     digits = "".join(character for character in text if character in "0123456789")
     return digits if len(digits) >= _MIN_PHONE_DIGITS else None
+
+
+class TypedNumber(NamedTuple):
+    """A number to look for: the digits that were typed, and in E.164 when these are a whole number."""
+
+    digits: str
+    number: str | None = None
+
+    @property
+    def ends(self) -> list[str]:
+        """How the keys of customers with this number end."""
+        return sorted({key[-PHONE_END:] for key in (self.digits, self.number) if key})
+
+
+def fits(typed: TypedNumber, key: str | None) -> bool:
+    """Whether a customer with this key may be meant: E.164, or the digits of a number that was not understood."""
+    return key is not None and (key == typed.number or same_number(typed.digits, key.removeprefix("+")))
 
 
 def same_number(one: str, other: str) -> bool:

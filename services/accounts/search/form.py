@@ -57,7 +57,7 @@ def _found_itself(form: Form, customer: Customer) -> bool:
     return (
         receipt_id is None
         and (email is None or domain.untagged_email(customer.email or "") == email)
-        and (phone is None or domain.same_number(phone, customer.phone_key or ""))
+        and (phone is None or domain.fits(phone, customer.phone_key))
         and _is_named(form, customer)
     )
 
@@ -78,7 +78,7 @@ async def _read(connection: Connection, form: Form, after: Place, limit: int) ->
 def _fits(form: Form, row: Row) -> bool:
     place, customer = row
     phone = form.details.phone
-    if phone is not None and not domain.same_number(phone, customer.phone_key or ""):
+    if phone is not None and not domain.fits(phone, customer.phone_key):
         return False
     if not _is_named(form, customer):
         return False

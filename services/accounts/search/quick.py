@@ -35,12 +35,12 @@ class Results:
             found.append(match)
 
 
-async def search(connection: Connection, text: str, *, limit: int) -> Results:
-    """Up to `limit` customers and one more, if there are more."""
+async def search(connection: Connection, text: str, *, number: str | None, limit: int) -> Results:
+    """Up to `limit` customers and one more, if there are more; `number` is the text in E.164, if it is a number."""
     sought = domain.classify(text)
     results = Results()
     await _by_identifier(connection, sought, results, limit + 1)
-    await _by_details(connection, sought, results, limit + 1)
+    await _by_details(connection, sought, number, results, limit + 1)
     # What is an identifier with digits is hardly a name as well.
     if sought.words and not (sought.has_digits and results.customers) and len(results.customers) <= limit:
         await _by_name(connection, sought, results, limit + 1)
@@ -57,14 +57,15 @@ async def _by_identifier(connection: Connection, sought: Sought, results: Result
             results.add(customers[each.customer_id], Match(each.kind, each.value))
 
 
-async def _by_details(connection: Connection, sought: Sought, results: Results, limit: int) -> None:
+async def _by_details(connection: Connection, sought: Sought, number: str | None, results: Results, limit: int) -> None:
     found: list[tuple[str, Match]] = []
     if sought.email is not None:
         owners = await store.find_details(connection, store.Details(email=sought.email), limit=limit)
         found += [(each.customer_id, Match("email")) for each in owners]
     if sought.phone is not None:
-        owners = await store.find_details(connection, store.Details(phone=sought.phone), limit=limit)
-        same = [each for each in owners if domain.same_number(sought.phone, each.phone_key or "")]
+        typed = domain.TypedNumber(sought.phone, number)
+        owners = await store.find_details(connection, store.Details(phone=typed), limit=limit)
+        same = [each for each in owners if domain.fits(typed, each.phone_key)]
         found += [(each.customer_id, Match("phone")) for each in same]
     customers = await store.customers(connection, {name for name, _ in found}) if found else {}
     for name, match in found:

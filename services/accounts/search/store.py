@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 from uuid import UUID
 
-from services.accounts.search.domain import PHONE_END, IdKind, word_pairs, words_of
+from services.accounts.search.domain import PHONE_END, IdKind, TypedNumber, word_pairs, words_of
 from shared.db import Connection, array, insert_rows
 
 _IDENTIFIER_TYPES = {"value": "text", "kind": "text", "customer_id": "text"}
@@ -190,16 +190,18 @@ class Details(NamedTuple):
     """Exact details to look for, in the form that they are compared in; all that are given must fit."""
 
     email: str | None = None
-    phone: str | None = None
+    phone: TypedNumber | None = None
     receipt_id: str | None = None
 
 
 async def find_details(connection: Connection, wanted: Details, *, after: str = "", limit: int) -> list[Customer]:
     """Customers whom all the given details fit, by id, after the id `after`; a number only in its last digits."""
+    ends = wanted.phone.ends if wanted.phone else []
     conditions = {
         f"(email_key = ${{0}} or {_UNTAGGED} = ${{0}} and email_key like '%+%')": wanted.email,
-        f"right(phone_key, {PHONE_END}) = ${{}} and phone_key is not null":
-            wanted.phone[-PHONE_END:] if wanted.phone else None,
+        f"right(phone_key, {PHONE_END}) = ${{}} and phone_key is not null": ends[0] if len(ends) == 1 else None,
+        f"right(phone_key, {PHONE_END}) = any(${{}}::text[]) and phone_key is not null":
+            ends if len(ends) > 1 else None,
         "customer_id = any (array(select i.customer_id from identifiers i where lower(i.value) = ${} "
         "and i.kind = 'receipt'))": wanted.receipt_id.lower() if wanted.receipt_id else None,
     }  # fmt: skip

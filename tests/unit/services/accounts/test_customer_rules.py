@@ -30,13 +30,16 @@ edits = st.dictionaries(st.sampled_from(["email", "phone", "language"]), maybe, 
 
 @given(details, st.lists(st.one_of(details, edits), max_size=8))
 def test_purchases_fill_in_and_agents_decide(first: Details, steps: list[Details | dict[str, str | None]]) -> None:
-    customer = learn(None, "c1", first, NOW)
+    customer = learn(None, "c1", first, NOW, normalize_phone)
     assert customer is not None
     versions = [customer.version]
     decided: dict[str, str | None] = {}
     for step in steps:
         before: Customer = customer
-        changed = learn(before, "c1", step, NOW) if isinstance(step, Details) else edit(before, step, NOW)
+        if isinstance(step, Details):
+            changed = learn(before, "c1", step, NOW, normalize_phone)
+        else:
+            changed = edit(before, step, NOW, normalize_phone)
         if isinstance(step, dict):
             decided |= {name: value for name, value in step.items() if getattr(before, name) != value}
         elif changed is not None:
@@ -47,12 +50,13 @@ def test_purchases_fill_in_and_agents_decide(first: Details, steps: list[Details
             versions.append(changed.version)
             customer = changed
         assert all(getattr(customer, name) == value for name, value in decided.items())
+        assert customer.phone_key == (normalize_phone(customer.phone) if customer.phone else None)
     assert versions == list(range(1, len(versions) + 1))
 
 
 def test_an_edit_to_the_same_values_is_no_change() -> None:
-    customer = new_customer("c1", Details("Ada", "Novák", "a@example.com"), NOW)
-    assert edit(customer, {"first_name": "Ada", "email": "a@example.com"}, NOW) is None
+    customer = new_customer("c1", Details("Ada", "Novák", "a@example.com"), NOW, normalize_phone)
+    assert edit(customer, {"first_name": "Ada", "email": "a@example.com"}, NOW, normalize_phone) is None
 
 
 @pytest.mark.parametrize(
@@ -78,7 +82,7 @@ def test_addresses_are_compared_without_case_and_blanks() -> None:
 def test_what_is_published_of_a_learned_customer_is_as_its_contract_writes_it(
     email: str | None, phone: str | None, language: str | None
 ) -> None:
-    customer = learn(None, "c1", Details("Ada", "Novák", email, phone, language), NOW)
+    customer = learn(None, "c1", Details("Ada", "Novák", email, phone, language), NOW, normalize_phone)
     assert customer is not None
     row = OutboxRow.of(customer_learned(customer), at=NOW, traceparent="")
     assert row.payload is not None
