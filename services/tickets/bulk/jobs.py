@@ -1,4 +1,7 @@
-"""Works bulk cancellations off, piece by piece. Replicas share the pieces; what a killed one had begun comes again."""
+"""Works bulk cancellations off, piece by piece. Replicas share the pieces; what a killed one had begun comes again.
+
+A job of a draw that is over goes on when one more of its tickets is recorded (`store.go_on`).
+"""
 
 import asyncio
 from datetime import timedelta
@@ -74,7 +77,7 @@ class BulkRunner:
         return True
 
     async def _cancel(self, job: Bulk) -> bool:
-        """One piece; when there is none left, what was bought meanwhile."""
+        """One piece; when there is none left, what was recorded meanwhile or since the job was over."""
         async with self._unit_of_work.begin() as transaction:
             connection = transaction.connection
             chunk = await store.take_chunk(connection, job.bulk_id)

@@ -1,7 +1,7 @@
 """Bulk cancellations in PostgreSQL: the job, its pieces, and what was refused."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import fields
 
 import asyncpg
@@ -12,6 +12,10 @@ from shared.db import Connection
 # Small enough to hold its customers' locks, and the process, for some ten milliseconds only.
 CHUNK_TICKETS = 200
 
+# Taken by who records tickets, shared, and by who starts the job of a draw, alone: each ticket is either there when the
+# job looks, or comes when the job can be seen.
+_LOCK = 5_317_201_904_417_530_023
+
 _COLUMNS = ", ".join(each.name for each in fields(Bulk))
 _SCOPES = {
     BulkKind.ORDER: """orders o join tickets t on t.customer_id = o.customer_id and t.ordered_at = o.ordered_at
@@ -21,7 +25,9 @@ _SCOPES = {
 
 
 async def add(connection: Connection, bulk: Bulk) -> Bulk:
-    """Record a new job."""
+    """Record a new job. That of a draw waits for whoever records tickets now."""
+    if bulk.kind is BulkKind.DRAW:
+        await connection.execute("select pg_advisory_xact_lock($1)", _LOCK)
     row = await connection.fetchrow(
         f"""insert into bulk_cancellations (bulk_id, kind, order_id, lottery, draw_number, reason, requested_by)
             values ($1, $2, $3, $4, $5, $6, $7) returning {_COLUMNS}""",  # noqa: S608 - constants
@@ -94,6 +100,29 @@ async def collect(connection: Connection, job: Bulk, *, live_only: bool) -> int:
         job.bulk_id, *target,
     )  # fmt: skip
     return int(tag.rpartition(" ")[2])
+
+
+async def go_on(connection: Connection, draws: Collection[tuple[str, int]]) -> None:
+    """Let the newest job of each of these draws look for tickets again, whether it is over or not.
+
+    To be called by who recorded tickets of the draws, in that transaction.
+    """
+    await connection.execute("select pg_advisory_xact_lock_shared($1)", _LOCK)
+    await connection.execute(
+        """with latest as (
+               select max(bulk_id) as bulk_id
+               from unnest($1::text[], $2::bigint[]) as bought (lottery, draw_number)
+                   join bulk_cancellations b using (lottery, draw_number)
+               where b.kind = 'draw' group by lottery, draw_number),
+           held as (
+               select bulk_id from bulk_cancellations where bulk_id in (select bulk_id from latest)
+               order by bulk_id for update)
+           update bulk_cancellations b
+           set state = case b.state when 'collecting' then b.state else 'cancelling' end, finished_at = null
+           from held where b.bulk_id = held.bulk_id""",
+        [lottery for lottery, _ in draws],
+        [draw_number for _, draw_number in draws],
+    )
 
 
 async def take_chunk(connection: Connection, bulk_id: str) -> Chunk | None:

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import TypeVar
 
+from services.tickets.bulk.store import go_on
 from services.tickets.customers.store import Named, save_names
 from services.tickets.draws.store import learn
 from services.tickets.orders import store
@@ -39,6 +40,8 @@ class PurchaseEvents:
             batch.connection, [(order, Purchase(event.id, event.source)) for event, order in kept]
         )
         await learn(batch.connection, [order for _, order in kept])
+        draws = {(ticket.lottery, ticket.draw_number) for _, order in kept for ticket in order.tickets}
+        await go_on(batch.connection, draws)
         await _learn_names(batch, [event for event, _ in kept])
         for event, _ in kept:
             batch.publish(_tickets_purchased(event.data), cause=event)

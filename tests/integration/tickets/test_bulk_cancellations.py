@@ -10,6 +10,7 @@ from services.tickets.bulk import store
 from services.tickets.bulk.jobs import BulkRunner
 from shared.contracts import TicketCancellationRequested
 from tests.support.http import ApiClient
+from tests.support.messaging import eventually
 from tests.support.partition import Partition
 from tests.support.tickets import credited, debited, payment_refused, purchase, reversal_refused, states, ticket
 
@@ -104,12 +105,94 @@ async def test_what_is_bought_while_the_job_runs_is_cancelled_too(partition: Par
     assert await states(partition) == {"t1": "cancelling", "t2": "cancelling"}
     bulk_id = started.body["bulk"]["bulk_id"]
     assert (await progress(api, bulk_id))["total"] == 2
-    await partition.deliver(purchase("c3", "o3", "t3"))
-    lottery_id = (await draw_path(api)).split("/")[3]
-    later = {"lottery_id": lottery_id, "draw_number": 4521} | CONFIRMED
-    assert (await api.post("/v1/bulk-cancellations", later, key="later")).status == 202
+
+
+@pytest.mark.requirement("T9")
+async def test_what_comes_after_the_job_ended_is_cancelled_too(partition: Partition, api: ApiClient) -> None:
+    await partition.deliver(purchase("c1", "o1", "t1"))
+    started = await api.post(f"{await draw_path(api)}/cancellation", CONFIRMED, key="k")
+    bulk_id = started.body["bulk"]["bulk_id"]
     await work_off(partition)
-    assert (await states(partition))["t3"] == "cancelling"
+    await settle(partition)
+    await work_off(partition)
+    assert (await progress(api, bulk_id))["state"] == "completed"
+    await partition.deliver(purchase("c2", "o2", "t2", ticket("x2", draw_number=9)), purchase("c1", "o3", "t3"))
+    assert (await progress(api, bulk_id))["finished_at"] is None
+    await work_off(partition)
+    await partition.deliver(purchase("c3", "o4", "t4"), purchase("c2", "o2", "t2"))
+    await work_off(partition)
+    await settle(partition)
+    await work_off(partition)
+    assert await states(partition) == {
+        "t1": "cancelled", "t2": "cancelled", "t3": "cancelled", "t4": "cancelled", "x2": "purchased",
+    }  # fmt: skip
+    requested = [event["ticket_id"] for event in await partition.published(TicketCancellationRequested)]
+    assert sorted(requested) == ["t1", "t2", "t3", "t4"]
+    shown = await progress(api, bulk_id)
+    assert (shown["state"], shown["total"], shown["accepted"], shown["refunded"]) == ("completed", 4, 4, 4)
+
+
+@pytest.mark.requirement("T9")
+async def test_a_draw_that_keeps_its_tickets_keeps_late_ones(partition: Partition, api: ApiClient) -> None:
+    await partition.deliver(purchase("c1", "o1", "t1"))
+    await api.post(f"{await draw_path(api)}/cancellation", CONFIRMED | {"cancel_tickets": False}, key="k")
+    await partition.deliver(purchase("c2", "o2", "t2"))
+    await work_off(partition)
+    assert set((await states(partition)).values()) == {"purchased"}
+
+
+@pytest.mark.requirement("T9")
+@pytest.mark.parametrize("already_over", [False, True])
+async def test_purchases_under_way_while_the_draw_is_cancelled_are_not_missed(
+    partition: Partition, api: ApiClient, already_over: bool,  # noqa: FBT001 - pytest gives it by name
+) -> None:  # fmt: skip
+    await partition.deliver(purchase("c0", "o0", "t0"))
+    path = await draw_path(api)
+    if already_over:
+        await api.post(f"{path}/cancellation", CONFIRMED, key="k")
+        await work_off(partition)
+    stop = asyncio.Event()
+    working = asyncio.create_task(runner(partition).run(stop))
+    purchases = [partition.deliver_beside(purchase(f"c{n}", f"o{n}", f"t{n}")) for n in range(1, 60)]
+    cancelling = [] if already_over else [api.post(f"{path}/cancellation", CONFIRMED, key="k")]
+    await asyncio.gather(*purchases[:30], *cancelling, *purchases[30:])
+    await eventually(lambda: _all_are(partition, "cancelling"), seconds=20)
+    stop.set()
+    await working
+    requested = [event["ticket_id"] for event in await partition.published(TicketCancellationRequested)]
+    assert sorted(requested) == sorted(f"t{n}" for n in range(60))
+
+
+@pytest.mark.requirement("T9")
+async def test_a_draw_is_not_cancelled_past_a_purchase_that_is_about_to_commit(
+    partition: Partition, api: ApiClient
+) -> None:
+    await partition.deliver(purchase("c1", "o1", "t1"))
+    path = await draw_path(api)
+    async with partition.unit_of_work.begin() as in_the_way:
+        await in_the_way.connection.execute("lock table outbox in share mode")
+        bought = asyncio.create_task(partition.deliver_beside(purchase("c2", "o2", "t2")))
+        await eventually(lambda: _is_waited_for(partition, "relation"))
+        cancelled = asyncio.create_task(api.post(f"{path}/cancellation", CONFIRMED, key="k"))
+        await eventually(lambda: _is_waited_for(partition, "advisory"))
+    await bought
+    assert (await cancelled).status == 202
+    await work_off(partition)
+    assert await states(partition) == {"t1": "cancelling", "t2": "cancelling"}
+
+
+async def _is_waited_for(partition: Partition, kind: str) -> bool:
+    return bool(
+        await partition.fetch(
+            """select 1 from pg_locks where not granted and locktype = $1
+               and database = (select oid from pg_database where datname = current_database())""",
+            kind,
+        )
+    )
+
+
+async def _all_are(partition: Partition, state: str) -> bool:
+    return set((await states(partition)).values()) == {state}
 
 
 async def test_several_runners_cancel_each_ticket_once_beside_agents(
