@@ -15,6 +15,7 @@ from services.notifications.recipients import events as recipients
 from services.notifications.recipients.store import lock_recipients
 from services.notifications.settings import NotificationsSettings
 from services.notifications.tracking import events as tracking
+from services.notifications.unmasking.api import UnmaskingApi
 from shared.exports import ExportApi
 from shared.service import Context, Parts, Service
 from shared.web import operations_of
@@ -25,7 +26,9 @@ def build(context: Context[NotificationsSettings]) -> Parts:
     templates = Templates(organisation=context.settings.organisation_name)
     return Parts(
         operations=operations_of(
-            CorrespondenceApi(context.database), ExportApi(context.unit_of_work, "notifications", SECTIONS)
+            CorrespondenceApi(context.database),
+            UnmaskingApi(context.unit_of_work),
+            ExportApi(context.unit_of_work, "notifications", SECTIONS),
         ),
         handlers=[
             *recipients.handlers(),

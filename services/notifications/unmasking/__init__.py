@@ -1,0 +1,1 @@
+"""Looks at a single masked field, each with its reason."""
