@@ -23,14 +23,10 @@ async def customers_of_tickets(connection: Connection, ticket_ids: Sequence[str]
 
 
 async def terms_of(connection: Connection, tickets: Sequence[Ticket]) -> tuple[datetime, dict[str, Terms]]:
-    """The database's time, and what the draws of tickets say about cancelling them, by ticket id.
-
-    The times that a ticket was sold with count until somebody sets those of its draw.
-    """
+    """The database's time, and what the draws of tickets say about cancelling them, by ticket id."""
     draws = sorted({(ticket.bought.lottery, ticket.bought.draw_number) for ticket in tickets})
     rows = await connection.fetch(
-        """select clock_timestamp(), asked.lottery, asked.draw_number, d.outcome, l.cancellation_window,
-                  case d.origin when 'api' then d.closes_at end
+        """select clock_timestamp(), asked.lottery, asked.draw_number, d.outcome, l.cancellation_window
            from unnest(array[''] || $1::text[], array[-1] || $2::bigint[]) as asked (lottery, draw_number)
                left join draws d on d.lottery = asked.lottery and d.draw_number = asked.draw_number
                left join lotteries l on l.lottery = asked.lottery""",
@@ -40,9 +36,9 @@ async def terms_of(connection: Connection, tickets: Sequence[Ticket]) -> tuple[d
     known = {(lottery, number): rest for _, lottery, number, *rest in rows}
     terms = {}
     for ticket in tickets:
-        outcome, window, closes_at = known[ticket.bought.lottery, ticket.bought.draw_number]
+        outcome, window = known[ticket.bought.lottery, ticket.bought.draw_number]
         terms[ticket.ticket_id] = Terms(
-            closes_at=closes_at or ticket.bought.draw_closes_at,
+            closes_at=ticket.bought.draw_closes_at,
             window=window or timedelta(0),
             drawn=outcome == "drawn",
             draw_cancelled=outcome == "cancelled",

@@ -100,7 +100,7 @@ class DrawsApi:
     @operation("PATCH", "/v1/lotteries/{lottery_id}/draws/{draw_number}", permission="draws:write", if_match=True,
                summary="Move a draw", tags=("draws",), problems=(*_NAMES, *DRAW_REFUSALS.values()))  # fmt: skip
     async def change_draw(self, ctx: RequestContext, path: DrawPath, body: DrawChanges) -> Reply[DrawView]:
-        """From then on its times count for cancellations, whatever times its tickets were sold with."""
+        """From then on its tickets show its times and are archived and cancellable by them, however they were sold."""
         async with self._unit_of_work.begin() as transaction:
             connection = transaction.connection
             lottery, before = await existing_draw(connection, path, lock=True)

@@ -141,7 +141,7 @@ def summary_of(ticket: Ticket) -> TicketSummary:
 
 
 def detail_of(ticket: Ticket) -> Reply[TicketDetail]:
-    """The ticket in full, under an entity tag that changes with its state and with its customer's name."""
+    """The ticket in full, under an entity tag that changes with all of it."""
     order = ticket.order
     detail = TicketDetail(
         **dict(summary_of(ticket)),
@@ -154,7 +154,7 @@ def detail_of(ticket: Ticket) -> Reply[TicketDetail]:
         limbo=LimboView.of(ticket),
     )
     # Both numbers only grow, so their sum is another one whenever either is.
-    return Reply(detail, version=ticket.version + ticket.customer_revision)
+    return Reply(detail, version=ticket.version + ticket.shown_revision)
 
 
 class TicketsApi:

@@ -186,9 +186,9 @@ class Limbo:
 
 @dataclass(frozen=True, slots=True)
 class Ticket:
-    """A ticket as it stands: `version` grows with each change, `customer_revision` with those of the name.
+    """A ticket as it stands: `version` grows with each change of its own, `shown_revision` with those around it.
 
-    `paid_out_at` is when the first prize on it was paid out.
+    These are its customer's name and the times of its draw. `paid_out_at` is when the first prize on it was paid out.
     """
 
     order: Order
@@ -197,7 +197,7 @@ class Ticket:
     version: int
     limbo: Limbo | None
     customer_name: str | None
-    customer_revision: int
+    shown_revision: int
     paid_out_at: datetime | None = None
 
     @property

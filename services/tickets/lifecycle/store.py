@@ -14,15 +14,19 @@ from shared.db import Connection
 ORDER_COLUMNS = """o.order_id, o.customer_id, o.ordered_at, o.outcome, o.failure_reason, o.checkout_id, o.receipt_id,
     o.store_id, o.terminal_id, o.transaction_id, o.payment_method, o.payment_amount, o.currency"""
 _ORDER_WIDTH = 13
-_BOUGHT_COLUMNS = """t.ticket_id, t.position, t.lottery, t.draw_number, t.draw_at, t.draw_closes_at, t.offer_id,
-    t.offer_label, t.price, t.autoplay_id"""
+# The times that a ticket was sold with count until somebody sets those of its draw.
+DRAW_AT = "coalesce(d.draw_at, t.draw_at)"
+_BOUGHT_COLUMNS = f"""t.ticket_id, t.position, t.lottery, t.draw_number, {DRAW_AT},
+    coalesce(d.closes_at, t.draw_closes_at), t.offer_id, t.offer_label, t.price, t.autoplay_id"""
 _BOUGHT_WIDTH = 10
 TICKET_COLUMNS = f"""{ORDER_COLUMNS}, {_BOUGHT_COLUMNS}, t.state, t.version, t.limbo_code, t.limbo_reason,
-    t.limbo_since, t.paid_out_at, c.first_name, c.last_name, c.revision"""
+    t.limbo_since, t.paid_out_at, c.first_name, c.last_name, c.revision + coalesce(d.version, 0)"""
+DRAWS = "left join draws d on d.lottery = t.lottery and d.draw_number = t.draw_number and d.origin = 'api'"
 # What `TICKET_COLUMNS` are selected from.
-TICKETS = """tickets t
+TICKETS = f"""tickets t
     join orders o on o.customer_id = t.customer_id and o.order_id = t.order_id
-    join customers c on c.customer_id = t.customer_id"""
+    join customers c on c.customer_id = t.customer_id
+    {DRAWS}"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +60,7 @@ def ticket_of(row: asyncpg.Record) -> Ticket:
         version=version,
         limbo=Limbo(code, reason, since) if code is not None else None,
         customer_name=full_name(*named),
-        customer_revision=revision,
+        shown_revision=revision,
         paid_out_at=paid_out_at,
     )
 
@@ -84,6 +88,7 @@ async def tickets_of_orders(connection: Connection, orders: Sequence[tuple[str, 
                 join tickets t on t.customer_id = o.customer_id and t.ordered_at = o.ordered_at
                     and t.order_id = o.order_id
                 join customers c on c.customer_id = t.customer_id
+                {DRAWS}
             order by t.order_id, t.position""",  # noqa: S608 - constants
         [customer_id for customer_id, _ in orders],
         [order_id for _, order_id in orders],

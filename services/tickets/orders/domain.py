@@ -1,4 +1,4 @@
-"""Orders and the tickets in them, as they were bought: facts that never change."""
+"""Orders and the tickets in them, as they were bought: facts that do not change."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -34,7 +34,10 @@ class Order:
 
 @dataclass(frozen=True, slots=True)
 class BoughtTicket:
-    """One ticket of an order: `position` is its place there, `price` is in minor units of the order's currency."""
+    """One ticket of an order: `position` is its place there, `price` is in minor units of the order's currency.
+
+    When it is read again the times of the draw are those that somebody set since, if anybody did.
+    """
 
     ticket_id: str
     position: int

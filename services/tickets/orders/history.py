@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import Any, Literal
 
 from services.tickets.lifecycle.domain import State, Ticket
-from services.tickets.lifecycle.store import TICKET_COLUMNS, TICKETS, ticket_of
+from services.tickets.lifecycle.store import DRAW_AT, DRAWS, TICKET_COLUMNS, TICKETS, ticket_of
 from shared.db import Connection
 
 Column = Literal[
@@ -58,7 +58,7 @@ _SORTS: Mapping[Column, _Sort] = {
     "checkout_id": _Sort("o.checkout_id", "text", lambda ticket: ticket.order.checkout_id),
     "lottery": _Sort('t.lottery collate "C"', "text", lambda ticket: ticket.bought.lottery),
     "draw_number": _Sort("t.draw_number", "bigint", lambda ticket: ticket.bought.draw_number),
-    "draw_at": _Sort("t.draw_at", "timestamptz", lambda ticket: ticket.bought.draw_at),
+    "draw_at": _Sort(DRAW_AT, "timestamptz", lambda ticket: ticket.bought.draw_at),
     "offer_id": _Sort('t.offer_id collate "C"', "text", lambda ticket: ticket.bought.offer_id),
     "offer_label": _Sort('t.offer_label collate "C"', "text", lambda ticket: ticket.bought.offer_label),
     "price": _Sort("t.price", "bigint", lambda ticket: ticket.bought.price),
@@ -72,16 +72,17 @@ _SORTS: Mapping[Column, _Sort] = {
     "customer_name": _Sort("''::text", "text", lambda _: ""),
 }
 
-_FILTERS = """t.customer_id = $1
+_FILTERS = f"""t.customer_id = $1
       and ($3::text[] is null or t.state = any($3))
       and ($4::text is null or t.lottery = $4)
       and ($5::bigint is null or t.draw_number = $5)
       and t.ordered_at >= coalesce($6::timestamptz, '-infinity')
       and t.ordered_at < coalesce($7, 'infinity'::timestamptz)
-      and t.draw_at >= coalesce($8::timestamptz, '-infinity') and t.draw_at < coalesce($9, 'infinity'::timestamptz)
+      and {DRAW_AT} >= coalesce($8::timestamptz, '-infinity')
+      and {DRAW_AT} < coalesce($9, 'infinity'::timestamptz)
       and ($10::boolean is null or (t.autoplay_id is not null) = $10)
       and ($11::text is null or t.autoplay_id = $11)
-      and ($12::boolean is null or (t.draw_at < $13::timestamptz) = $12)
+      and ($12::boolean is null or ({DRAW_AT} < $13::timestamptz) = $12)
       and $13::timestamptz is not null"""
 
 _BY_ORDER_DATE = f"""select {TICKET_COLUMNS} from {TICKETS}
@@ -90,7 +91,7 @@ _BY_ORDER_DATE = f"""select {TICKET_COLUMNS} from {TICKETS}
     limit $2"""  # noqa: S608 - constants
 _BY_COLUMN = f"""with picked as (
         select t.ticket_id, %(expression)s as value
-        from tickets t %(orders)s
+        from tickets t {DRAWS} %(orders)s
         where {_FILTERS} %(beyond)s
         order by %(expression)s %(direction)s, t.ticket_id %(direction)s
         limit $2)

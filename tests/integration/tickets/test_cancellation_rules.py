@@ -55,6 +55,36 @@ async def test_the_times_that_somebody_set_for_the_draw_count(partition: Partiti
     assert (drawn.status, drawn.body["code"]) == (409, "draw_drawn")
 
 
+@pytest.mark.requirement("T9", "T1", "T2")
+async def test_tickets_follow_their_draw_when_it_is_moved(partition: Partition, api: ApiClient) -> None:
+    sold = times(hours=1)
+    other = ticket("t2", draw_number=9, **times(hours=2))
+    await partition.deliver(purchase("c1", "o1", ticket("t1", **sold), other), debited("c1", "o1"))
+    draw = f"/v1/lotteries/{await lottery_of(api)}/draws/4521"
+    before = await api.get("/v1/tickets/t1")
+    ends, latest = "2020-01-01T08:00:00Z", "2126-11-28T09:30:00Z"
+    for closes_at, draw_at, archived in (("2020-01-01T07:00:00Z", ends, True), (ends, latest, False)):
+        moved = await api.patch(draw, {"closes_at": closes_at, "draw_at": draw_at}, etag="*")
+        assert moved.status == 200
+        detail = await api.get("/v1/tickets/t1")
+        assert (detail.body["draw_at"], detail.body["draw_closes_at"]) == (draw_at, closes_at)
+        assert detail.headers["Etag"] != before.headers["Etag"]
+        preview_of = (await api.get("/v1/tickets/t1/cancellation/preview")).body
+        assert (preview_of["code"], preview_of["cancellable_until"]) == ("draw_closed", closes_at)
+        history = (await api.get("/v1/customers/c1/orders", archived=str(archived).lower())).body["items"]
+        assert ("t1", draw_at, archived) in [(item["ticket_id"], item["draw_at"], item["archived"]) for item in history]
+        order = (await api.get("/v1/orders/o1")).body["tickets"]
+        assert [item["draw_at"] for item in order] == [draw_at, other["draw_at"].replace("+00:00", "Z")]
+    by_date = (await api.get("/v1/customers/c1/orders", sort="draw_at", limit=1)).body
+    assert [item["ticket_id"] for item in by_date["items"]] == ["t1"]
+    rest = (await api.get("/v1/customers/c1/orders", sort="draw_at", cursor=by_date["next_cursor"])).body["items"]
+    assert [item["ticket_id"] for item in rest] == ["t2"]
+    since = (await api.get("/v1/customers/c1/orders", drawn_since="2126-01-01T00:00:00Z")).body["items"]
+    assert [item["ticket_id"] for item in since] == ["t1"]
+    await api.patch(draw, {"closes_at": latest}, etag="*")
+    assert (await api.post("/v1/tickets/t1/cancellation", BODY, key="k1")).status == 202
+
+
 async def test_a_ticket_of_a_cancelled_draw_can_be_cancelled_however_late(partition: Partition, api: ApiClient) -> None:
     await partition.deliver(purchase("c1", "o1", ticket("t1", **times(days=-3))))
     draw = f"/v1/lotteries/{await lottery_of(api)}/draws/4521"

@@ -38,7 +38,7 @@ UNRESOLVED = st.lists(st.sampled_from([event for event in TicketEvent if event n
 def ticket(ticket_id: str = "t1", state: State = State.PURCHASED) -> Ticket:
     order = Order("o1", "c1", NOON, Outcome.COMPLETED, None, "chk", None, None, None, "txn", "card", 1000, "AUD")
     bought = BoughtTicket(ticket_id, 0, "Lotto", 1, NOON, NOON, "book", "a book", 1000, None)
-    return Ticket(order, bought, state, version=1, limbo=None, customer_name=None, customer_revision=0)
+    return Ticket(order, bought, state, version=1, limbo=None, customer_name=None, shown_revision=0)
 
 
 def fact(event: TicketEvent, minute: int = 0) -> Fact:
