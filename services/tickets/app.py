@@ -4,6 +4,7 @@ from pathlib import Path
 
 from services.tickets.autoplay.api import AutoplaysApi
 from services.tickets.autoplay.commands import AutoplayCommandsApi
+from services.tickets.autoplay.ending import cancel_of_erased
 from services.tickets.autoplay.jobs import AutoplayRunner
 from services.tickets.autoplay.outcomes import Outcomes as AutoplayOutcomes
 from services.tickets.autoplay.surroundings import Surroundings
@@ -55,7 +56,7 @@ def build(context: Context[TicketsSettings]) -> Parts:
             *PurchaseEvents().handlers(),
             *PrizeEvents().handlers(),
             *balances.handlers(),
-            *CustomerEvents().handlers(),
+            *CustomerEvents(cancel_of_erased).handlers(),
         ],
         lock=customers.lock,
         jobs=[overdue.run, runner.run, bulk.run, LimboGauge(context.database).run],

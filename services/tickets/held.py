@@ -4,6 +4,7 @@ from shared.exports import AUDIT_TRAIL, Section
 
 SECTIONS = [
     Section("customer", "customers", ("customer_id",)),
+    Section("merge", "customer_merges", ("customer_id",)),
     Section(
         "tickets",
         "tickets t join orders o on o.customer_id = t.customer_id and o.order_id = t.order_id",

@@ -30,7 +30,7 @@ from services.tickets.autoplay.views import (
     detail_of,
     summary_of,
 )
-from services.tickets.customers.store import lock
+from services.tickets.customers.store import lock, united_ids
 from services.tickets.draws.store import database_time
 from shared import audit
 from shared.db import Connection
@@ -56,14 +56,14 @@ class AutoplaysApi:
     async def list_autoplays(
         self, ctx: RequestContext, path: CustomerPath, query: AutoplayQuery
     ) -> Page[AutoplaySummary]:
-        """Newest first, those that were cancelled among them. Tickets may name AutoPlays of other systems: those are
-        not listed here, the order history has their tickets under `autoplay_id`."""
+        """Newest first, those that were cancelled among them. Each id of merged customers is answered with those
+        of all: `customer_id` says under which one runs. Tickets may name AutoPlays of other systems: those are not
+        listed here, the order history has their tickets under `autoplay_id`."""
         (before,) = _NEWEST_FIRST.position(ctx, query) or (None,)
         states = [query.status] if query.status else None
         async with self._database.read() as connection:
-            found = await store.of_customer(
-                connection, path.customer_id, states=states, before=before, limit=query.limit + 1
-            )
+            ids = await united_ids(connection, path.customer_id)
+            found = await store.of_customers(connection, ids, states=states, before=before, limit=query.limit + 1)
         return _NEWEST_FIRST.page(ctx, query, found, key=lambda each: (each.autoplay_id,), item=summary_of)
 
     @operation("POST", "/v1/customers/{customer_id}/autoplays", permission="subscriptions:write", status=201,
@@ -119,6 +119,8 @@ class AutoplaysApi:
         connection = transaction.connection
         await check_customer(connection, customer_id)
         await lock(connection, [customer_id])
+        # Whoever held the lock may have erased the customer.
+        await check_customer(connection, customer_id)
         terms = body.terms()
         await check_terms(connection, terms)
         now = await database_time(connection)

@@ -14,6 +14,7 @@ from services.tickets.autoplay.checks import (
     existing,
 )
 from services.tickets.autoplay.domain import Autoplay, Changes, Entry, Event, Fact, Refused
+from services.tickets.autoplay.ending import give_up_retries
 from services.tickets.autoplay.events import announcements
 from services.tickets.autoplay.models import (
     ActionRequest,
@@ -23,7 +24,7 @@ from services.tickets.autoplay.models import (
     PauseRequest,
 )
 from services.tickets.autoplay.outlook import Outlook, outlook_of
-from services.tickets.autoplay.runs import Run, RunEvent, RunState
+from services.tickets.autoplay.runs import Run, RunState
 from services.tickets.autoplay.schedule import local_date, start_of_day
 from services.tickets.autoplay.surroundings import Surroundings
 from services.tickets.autoplay.views import AutoplayDetail, detail_of
@@ -134,9 +135,7 @@ class AutoplayCommandsApi:
 
         async def cancel(transaction: Transaction, seen: _Seen) -> tuple[Fact, Run | None]:
             key = (seen.autoplay.customer_id, seen.autoplay.autoplay_id)
-            retrying = (await run_store.retrying_of(transaction.connection, [key])).get(key[1], [])
-            ended = [run.after(RunEvent.GIVEN_UP, code="autoplay_cancelled", reason=body.reason) for run in retrying]
-            await run_store.save_runs(transaction.connection, [run for run in ended if run is not None])
+            await give_up_retries(transaction.connection, [key], code="autoplay_cancelled", reason=body.reason)
             return seen.fact(Event.CANCELLED, body.reason), None
 
         return await self._once(ctx, path.autoplay_id, "autoplays.cancel", cancel)

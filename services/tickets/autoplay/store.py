@@ -104,16 +104,21 @@ async def by_id(connection: Connection, autoplay_id: str) -> Autoplay | None:
     return None if row is None else _autoplay(row)
 
 
-async def of_customer(
-    connection: Connection, customer_id: str, *, states: Sequence[State] | None, before: str | None, limit: int
+async def of_customers(
+    connection: Connection,
+    customer_ids: Sequence[str],
+    *,
+    states: Sequence[State] | None,
+    before: str | None = None,
+    limit: int | None = None,
 ) -> list[Autoplay]:
-    """A customer's AutoPlays with ids below `before`, newest first."""
+    """AutoPlays of these customers with ids below `before`, newest first."""
     rows = await connection.fetch(
         f"""select {_COLUMNS} from autoplays
-            where customer_id = $1 and ($2::text[] is null or state = any($2))
+            where customer_id = any($1::text[]) and ($2::text[] is null or state = any($2))
               and ($3::text is null or autoplay_id < $3)
             order by autoplay_id desc limit $4""",  # noqa: S608 - constants
-        customer_id, states, before, limit,
+        customer_ids, states, before, limit,
     )  # fmt: skip
     return [_autoplay(row) for row in rows]
 

@@ -1,4 +1,4 @@
-"""The row of each customer: its lock and its name."""
+"""The row of each customer: its lock and its name; and whom accounts found to be one."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -18,6 +18,14 @@ class Named(NamedTuple):
     version: int = 0
     time_zone: str | None = None
     status: str | None = None
+
+
+class Merge(NamedTuple):
+    """Whom the version of a customer was merged into; None when it is one of its own."""
+
+    customer_id: str
+    survivor_id: str | None
+    version: int
 
 
 async def lock(connection: Connection, customer_ids: Sequence[str]) -> None:
@@ -61,3 +69,31 @@ async def save_names(connection: Connection, names: Sequence[Named]) -> None:
                  is distinct from (n.first_name, n.last_name, n.version)""",
         *zip(*names, strict=True),
     )
+
+
+async def save_merges(connection: Connection, merges: Sequence[Merge]) -> None:
+    """Remember whom locked customers were merged into, one for each; an older version never replaces a newer."""
+    if not merges:
+        return
+    await connection.execute(
+        """insert into customer_merges as m (customer_id, survivor_id, version)
+           select customer_id, survivor_id, version
+           from unnest($1::text[], $2::text[], $3::bigint[]) as n (customer_id, survivor_id, version)
+           where survivor_id is not null or exists (select from customer_merges k where k.customer_id = n.customer_id)
+           on conflict (customer_id) do update set survivor_id = excluded.survivor_id, version = excluded.version
+               where m.version < excluded.version""",
+        *zip(*merges, strict=True),
+    )
+
+
+async def united_ids(connection: Connection, customer_id: str) -> list[str]:
+    """All ids of a customer, its own first, and of a merged one the survivor's; an unknown one is by itself."""
+    rows = await connection.fetch(
+        """with survivor as (
+               select coalesce((select survivor_id from customer_merges where customer_id = $1), $1) as id)
+           select id from survivor
+           union all
+           select customer_id from survivor join customer_merges on survivor_id = id""",
+        customer_id,
+    )
+    return [row[0] for row in rows]
