@@ -3,7 +3,8 @@
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime
 
-from services.accounts.customers import domain, store
+from services.accounts.activity import store as activity
+from services.accounts.customers import activities, domain, store
 from services.accounts.locks import lock_accounts
 from services.accounts.paths import CUSTOMER_NOT_FOUND, CustomerPath
 from shared import audit
@@ -61,6 +62,7 @@ class ErasureApi:
         await store.save(connection, erased)
         for each in erased:
             transaction.publish(CustomerErased(customer_id=each.customer_id, version=each.version, erased_at=now))
+        await activity.add(connection, [activities.erased(each, ctx.principal.subject) for each in erased])
         ids = [each.customer_id for each in customers]
         await audit.record_all(
             connection,

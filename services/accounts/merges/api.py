@@ -6,7 +6,8 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
-from services.accounts.customers import domain, store
+from services.accounts.activity import store as activity
+from services.accounts.customers import activities, domain, store
 from services.accounts.customers.events import customer_changed
 from services.accounts.customers.models import ProfileView
 from services.accounts.customers.profile import Profile
@@ -102,6 +103,7 @@ class MergesApi:
             transaction.publish(CustomerUnmerged(**_told(parted, path.customer_id)))
             transaction.publish(customer_changed(parted))
             await audit.record(connection, ctx, _change("customers.unmerge", merged, parted, query.reason))
+            await activity.add(connection, activities.parted(parted, path.customer_id, ctx.principal.subject))
             profile = await _profile(connection, path.merged_id)
             return Reply(ProfileView.of(profile), version=profile.version)
 
@@ -141,6 +143,7 @@ def _merging(
         # The topic is compacted: the last event of a customer is what a reader from its beginning learns.
         transaction.publish(customer_changed(merged))
         await audit.record(connection, ctx, _change("customers.merge", known[body.merged_id], merged, body.reason))
+        await activity.add(connection, [activities.merged(merged, survivor_id, ctx.principal.subject)])
         profile = await _profile(connection, survivor_id)
         return Reply(ProfileView.of(profile), version=profile.version)
 

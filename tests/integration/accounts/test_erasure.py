@@ -115,3 +115,16 @@ async def test_settled_dead_letters_lose_their_records_and_dead_ones_keep_them(a
     await erase(accounts)
     rows = await accounts.fetch("select state, value from dead_letters order by state")
     assert rows == [{"state": "dead", "value": b"Ada"}, {"state": "replayed", "value": None}]
+
+
+@pytest.mark.requirement("A6")
+async def test_the_timeline_says_that_a_customer_was_erased_and_nothing_personal(accounts: Accounts) -> None:
+    await known(accounts)
+    answer = await erase(accounts)
+    await erase(accounts, key="again")
+    page = await accounts.call("GET", "/v1/customers/c1/activities?kind=customer_erased", status=200)
+    (line,) = page["items"]
+    assert (line["reference"], line["details"]) == ("c1", {"actor": "agent-7"})
+    assert line["occurred_at"] == answer["erased_at"]
+    recent = (await accounts.call("GET", "/v1/customers/c1/profile", status=200))["recent_activities"]
+    assert line in recent

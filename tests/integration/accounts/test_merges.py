@@ -145,3 +145,23 @@ async def test_of_merges_that_race_into_a_ring_one_wins(accounts: Accounts) -> N
             return response.status
 
     assert sorted(await asyncio.gather(*(attempt(n) for n in range(3)))) == [201, 409, 409]
+
+
+@pytest.mark.requirement("A6")
+async def test_the_timeline_says_that_customers_were_merged_and_parted(accounts: Accounts) -> None:
+    await accounts.apply(purchase("c1", "o1"), purchase("c2", "o2"))
+    kinds = "activities?kind=customer_merged&kind=customer_unmerged"
+    await merge(accounts, "c1", "c2")
+    both = {"actor": "agent-7", "merged_id": "c2", "survivor_id": "c1"}
+    for asked in ("c1", "c2"):
+        (line,) = (await get(accounts, f"{asked}/{kinds}"))["items"]
+        assert (line["kind"], line["origin"], line["reference"]) == ("customer_merged", "accounts", "c2")
+        assert line["details"] == both
+        assert line in (await get(accounts, f"{asked}/profile"))["recent_activities"]
+    # The same request again is answered, and nothing is told twice.
+    await merge(accounts, "c1", "c2")
+    await part(accounts, "c1", "c2")
+    shown = {asked: (await get(accounts, f"{asked}/{kinds}"))["items"] for asked in ("c1", "c2")}
+    assert [line["kind"] for line in shown["c1"]] == ["customer_unmerged", "customer_merged"]
+    assert [line["kind"] for line in shown["c2"]] == ["customer_unmerged"]
+    assert shown["c2"][0]["details"] == both

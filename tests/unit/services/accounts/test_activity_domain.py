@@ -75,7 +75,8 @@ def test_the_latest_cart_wins_in_whatever_order_and_batches_they_come(
 def test_every_kind_has_its_origin() -> None:
     origins = {kind: Activity("c1", kind, NOON, "r", {}).origin for kind in KINDS}
     assert {kind for kind, origin in origins.items() if origin == "accounts"} == {
-        "customer_registered", "details_changed", "note_added", "purchase_completed", "purchase_refused",
+        "customer_registered", "details_changed", "customer_merged", "customer_unmerged", "customer_erased",
+        "note_added", "purchase_completed", "purchase_refused",
         "purchase_failed", "deposit", "withdrawal", "withdrawal_requested", "withdrawal_rejected",
         "reversal", "reversal_refused", "adjustment",
     }  # fmt: skip
