@@ -19,13 +19,21 @@ async def until(event: asyncio.Event, seconds: float) -> None:
 
 
 async def sweep_until(
-    stop: asyncio.Event, sweep: Callable[[], Awaitable[object]], *, pause: float, looking_for: str
+    stop: asyncio.Event,
+    sweep: Callable[[], Awaitable[object]],
+    *,
+    pause: float,
+    looking_for: str,
+    wake: asyncio.Event | None = None,
 ) -> None:
     """Call `sweep` until `stop` is set: at once again while it finds something, after `pause` seconds otherwise.
 
-    Faults that pass are waited out.
+    Who sets `wake`, which is cleared here, shortens the pause. Faults that pass are waited out.
     """
+    wake = wake or asyncio.Event()
     while not stop.is_set():
+        # Before the look: what is set while it runs may be what it missed.
+        wake.clear()
         try:
             while await sweep() and not stop.is_set():
                 pass
@@ -33,4 +41,13 @@ async def sweep_until(
             if not is_transient(error):
                 raise
             log.warning("a job will look again", looking_for=looking_for, error=repr(error)[:200])
-        await until(stop, pause)
+        await _until_either(stop, wake, pause)
+
+
+async def _until_either(first: asyncio.Event, second: asyncio.Event, seconds: float) -> None:
+    waiting = [asyncio.create_task(each.wait()) for each in (first, second)]
+    try:
+        await asyncio.wait(waiting, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for each in waiting:
+            each.cancel()

@@ -13,12 +13,9 @@ from services.tickets.cancellations.decisions import Ask, Denied, Desk
 from services.tickets.cancellations.events import cancellation_requested
 from services.tickets.cancellations.store import customers_of_tickets
 from services.tickets.customers.store import lock
-from shared.db import is_transient
 from shared.messaging import Transaction, UnitOfWork
-from shared.telemetry.logging import get_logger
 from shared.telemetry.trace import bind_trace, new_trace
-
-log = get_logger(__name__)
+from shared.waiting import sweep_until
 
 LOOK_EVERY = timedelta(seconds=1)
 
@@ -38,16 +35,7 @@ class BulkRunner:
 
     async def run(self, stop: asyncio.Event) -> None:
         """Work until `stop` is set; faults that pass are waited out."""
-        while not stop.is_set():
-            try:
-                self._awake.clear()
-                while await self.step() and not stop.is_set():
-                    pass
-            except Exception as error:
-                if not is_transient(error):
-                    raise
-                log.warning("bulk cancellations will be gone on with", error=repr(error)[:200])
-            await self._rest(stop)
+        await sweep_until(stop, self.step, pause=self._pause, looking_for="bulk cancellations", wake=self._awake)
 
     async def step(self) -> bool:
         """Do the next piece of each job; False when there is nothing to do now."""
@@ -101,12 +89,6 @@ class BulkRunner:
                 unsettled = await store.look(connection, job.bulk_id)
                 if unsettled == 0 and job.state is BulkState.SETTLING:
                     await store.set_state(connection, job.bulk_id, BulkState.COMPLETED)
-
-    async def _rest(self, stop: asyncio.Event) -> None:
-        stopped, awake = asyncio.create_task(stop.wait()), asyncio.create_task(self._awake.wait())
-        await asyncio.wait([stopped, awake], timeout=self._pause, return_when=asyncio.FIRST_COMPLETED)
-        stopped.cancel()
-        awake.cancel()
 
 
 async def _cancel_chunk(transaction: Transaction, job: Bulk, chunk: Chunk) -> None:
