@@ -241,3 +241,37 @@ async def test_edits_that_cannot_be_name_the_field_and_what_is_unknown_is_a_prob
     status, problem, _ = await call(known, "POST", URL, NOTE)
     assert (status, problem["code"]) == (400, "idempotency_key_required")
     assert (await call(known, "GET", f"{URL}/nonsense"))[0] == 422
+
+
+@pytest.mark.requirement("A4", "A7")
+async def test_of_an_erased_customer_nothing_that_was_written_is_left(known: Accounts) -> None:
+    """Neither what notes say, nor what they said before, nor what was deleted, nor the audit trail."""
+    await known.apply(purchase("c2", "o2"), purchase("c3", "o3"))
+    note = await write(known, text="Ada lives in Brno")
+    path = f"{URL}/{note['note_id']}"
+    status, _, _ = await call(known, "PATCH", path, {"text": "Ada moved to Praha"}, If_Match='"1"')
+    assert status == 200
+    gone = await write(known, "k2", text="Ada has a dog")
+    assert (await call(known, "DELETE", f"{URL}/{gone['note_id']}", If_Match='"1"'))[0] in {200, 204}
+    reminder = await write(known, "k3", **REMINDER | {"text": "Call Ada back"})
+    admin = Role.ADMINISTRATOR
+    for customer, key in (("c2", "k4"), ("c3", "k5")):
+        body = NOTE | {"text": f"Ada of {customer}"}
+        await call(known, "POST", f"/v1/customers/{customer}/notes", body, Idempotency_Key=key)
+    merge = {"merged_id": "c2", "reason": "The same person"}
+    assert (await call(known, "POST", "/v1/customers/c1/merges", merge, role=admin, Idempotency_Key="m"))[0] == 201
+    erasure = {"reason": "Asked for it in writing"}
+    assert (await call(known, "POST", "/v1/customers/c1/erasures", erasure, role=admin, Idempotency_Key="e"))[0] == 201
+
+    texts = await known.fetch(
+        """select customer_id, text from notes union all select customer_id, text from note_versions"""
+    )
+    assert {row["text"] for row in texts if row["customer_id"] != "c3"} == {"Erased"}
+    assert {row["text"] for row in texts if row["customer_id"] == "c3"} == {"Ada of c3"}
+    assert len(texts) == 2 * 5 + 1
+    for table in ("activities", "audit_entries", "audit_personal"):
+        rows = await known.fetch(f"select * from {table} where customer_id in ('c1', 'c2')")  # noqa: S608 - as they are
+        assert not [row for row in rows if "Brno" in str(row) or "Praha" in str(row) or "Ada " in str(row)]
+    _, page, _ = await call(known, "GET", URL)
+    assert {each["note_id"] for each in page["items"]} > {note["note_id"], reminder["note_id"]}
+    assert {each["text"] for each in page["items"]} == {"Erased"}

@@ -119,3 +119,65 @@ async def _holders_are(probe: Probe, count: int) -> bool:
         "(select oid from pg_database where datname = current_database())"
     )
     return rows == [(count,)]
+
+
+async def test_what_is_committed_while_it_pauses_is_published_together(probe: Probe) -> None:
+    """A few rows cost as much as many, so that it looks again only after a while."""
+    probe.consumer()
+    await _note_batches(probe)
+    pace = 2.0
+    async with probe.relay(pace_seconds=pace, poll_seconds=600):
+        await _publish(probe, 1)
+        await eventually(lambda: _outbox_is_empty(probe))
+        started = asyncio.get_running_loop().time()
+        for number in range(2, 12):
+            await _publish(probe, number)
+        pauses = (asyncio.get_running_loop().time() - started) // pace
+        await eventually(lambda: _outbox_is_empty(probe))
+        batches = [row[0] for row in await probe.fetch("select size from batches order by n")]
+        # One more when a pause ended between two of the commits.
+        assert batches[0] == 1
+        assert sum(batches) == 11
+        assert len(batches) <= 3 + pauses
+    await eventually(lambda: _effects(probe, 11))
+    assert await probe.effects("c1") == [f"{number:06d}" for number in range(1, 12)]
+
+
+async def test_the_first_row_after_a_rest_is_published_at_once(probe: Probe) -> None:
+    """It is woken by the commit: neither the pause between two looks nor the next poll is waited for."""
+    probe.consumer()
+    async with probe.relay(pace_seconds=0.01, poll_seconds=600):
+        await _publish(probe, 1)
+        await eventually(lambda: _effects(probe, 1))
+        await eventually(lambda: _outbox_is_empty(probe))
+        await _publish(probe, 2)
+        await eventually(lambda: _effects(probe, 2), seconds=20)
+
+
+async def test_a_relay_that_pauses_stops_at_once_and_leaves_nothing_behind(probe: Probe) -> None:
+    probe.consumer()
+    async with probe.relay(pace_seconds=600, poll_seconds=600) as relay:
+        await _publish(probe, 1)
+        await eventually(lambda: _effects(probe, 1))
+        # Committed in the pause, which lasts: what is there when it is stopped is still published.
+        await _publish(probe, 2)
+        relay.stop()
+    assert await probe.count("outbox") == 0
+    await eventually(lambda: _effects(probe, 2))
+
+
+async def _publish(probe: Probe, number: int) -> None:
+    async with probe.unit_of_work.begin() as transaction:
+        transaction.publish(points("c1", number))
+
+
+async def _note_batches(probe: Probe) -> None:
+    """Keep how many rows each delete takes out of the outbox: those that were published together."""
+    async with probe.unit_of_work.begin() as transaction:
+        await transaction.connection.execute(
+            """create table batches (n bigint generated always as identity, size bigint);
+               create function note_batch() returns trigger language plpgsql as
+                   'begin insert into batches (size) select count(*) from gone having count(*) > 0; return null; end';
+               create trigger note_batch after delete on outbox referencing old table as gone
+                   for each statement execute function note_batch()"""
+        )

@@ -1,134 +1,29 @@
 """The rules of the ledger against a simple model that looks at one request at a time."""
 
 import json
-from collections.abc import Callable
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from collections import Counter
 
+import pytest
 from hypothesis import given
-from hypothesis import strategies as st
 
-from services.accounts.ledger.domain import Account, Entry, Ledger, Refusal
+from services.accounts.ledger.domain import NOT_MOVED, Entry, Kind
 from services.accounts.ledger.events import movement
-from services.accounts.ledger.requests import Cancellation, FailedOrder, Order, Withdrawal
-from shared.ids import uuid7
+from services.accounts.ledger.requests import Cancellation, FailedOrder, Order
 from shared.messaging.cloudevents import payload_of
 from shared.messaging.outbox import OutboxRow
-
-NOW = datetime(2026, 11, 22, 9, 30, tzinfo=UTC)
-CUSTOMERS = ["c1", "c2"]
-
-customers = st.sampled_from(CUSTOMERS)
-amounts = st.integers(0, 30)
-order_ids = st.sampled_from(["o1", "o2", "o3", "o4"])
-currencies = st.sampled_from(["AUD", "AUD", "AUD", "EUR"])
-orders = st.builds(
-    Order, customers, order_ids, st.just(NOW), st.sampled_from(["card", "cash", "balance"]), amounts, currencies,
-    st.just(2), st.none(),
-)  # fmt: skip
-failures = st.builds(
-    FailedOrder, customers, order_ids, st.just(NOW), st.just("card"), amounts, currencies, st.just("declined")
+from tests.unit.services.accounts.ledger_model import (
+    CUSTOMERS,
+    NOW,
+    Model,
+    Request,
+    apply,
+    cancellations,
+    new_ledger,
+    orders,
+    requests,
+    said,
+    undecided,
 )
-cancellations = st.builds(
-    Cancellation, customers, st.sampled_from(["x1", "x2", "x3", "x4", "x5"]), order_ids,
-    st.sampled_from(["t1", "t2", "t3"]), st.just(NOW), amounts, currencies, st.just("wrong draw"), st.just("agent-7"),
-)  # fmt: skip
-withdrawals = st.builds(
-    Withdrawal, customers, st.integers(1, 30), st.none() | currencies, st.just("card"), st.just("paid out"), st.none(),
-    st.just("agent-7"),
-)  # fmt: skip
-Request = Order | FailedOrder | Cancellation | Withdrawal
-requests = st.lists(st.one_of(orders, orders, cancellations, cancellations, failures, withdrawals), max_size=40)
-
-
-@dataclass
-class Model:
-    """What must come out, told customer by customer in plain dictionaries."""
-
-    balance: int = 0
-    currency: str | None = None
-    paid: dict[str, tuple[int, str] | None] = field(default_factory=dict)
-    back: dict[str, int] = field(default_factory=dict)
-    tickets: set[str] = field(default_factory=set)
-    done: set[tuple[str, str]] = field(default_factory=set)
-
-    def expect(self, request: Request) -> list[str]:
-        """The kinds and codes of the lines that the request leaves."""
-        match request:
-            case Order():
-                return self._once(("order", request.order_id), lambda: self._order(request))
-            case FailedOrder():
-                return self._once(("failed", request.order_id), lambda: ["failed"])
-            case Cancellation():
-                return self._once(("cancellation", request.cancellation_id), lambda: self._cancel(request))
-            case Withdrawal():
-                return self._withdraw(request)
-
-    def _once(self, key: tuple[str, str], expect: Callable[[], list[str]]) -> list[str]:
-        if key in self.done:
-            return []
-        self.done.add(key)
-        return expect()
-
-    def _order(self, order: Order) -> list[str]:
-        self.paid[order.order_id] = None
-        if self.currency not in {None, order.currency}:
-            return ["currency_mismatch"]
-        if order.method == "balance" and order.amount > self.balance:
-            return ["insufficient_balance"]
-        self.paid[order.order_id] = (order.amount, order.currency)
-        self.currency = order.currency
-        if order.method == "balance":
-            self.balance -= order.amount
-            return ["purchase"]
-        return ["deposit", "purchase"]
-
-    def _cancel(self, request: Cancellation) -> list[str]:
-        if request.order_id not in self.paid:
-            return ["unknown_purchase"]
-        payment = self.paid[request.order_id]
-        if payment is None:
-            return ["not_charged"]
-        if request.ticket_id in self.tickets:
-            return ["already_reversed"]
-        if payment[1] != request.currency:
-            return ["currency_mismatch"]
-        if self.back.get(request.order_id, 0) + request.amount > payment[0]:
-            return ["exceeds_payment"]
-        self.back[request.order_id] = self.back.get(request.order_id, 0) + request.amount
-        self.tickets.add(request.ticket_id)
-        self.balance += request.amount
-        return ["reversal"]
-
-    def _withdraw(self, request: Withdrawal) -> list[str]:
-        if self.currency is not None and request.currency not in {None, self.currency}:
-            return ["currency_mismatch"]
-        if request.amount > self.balance:
-            return ["insufficient_balance"]
-        self.balance -= request.amount
-        return ["withdrawal"]
-
-
-def new_ledger() -> Ledger:
-    return Ledger({name: Account(name) for name in CUSTOMERS}, now=NOW, new_id=uuid7)
-
-
-def apply(ledger: Ledger, request: Request) -> list[Entry | Refusal]:
-    match request:
-        case Order():
-            return [*ledger.purchase(request)]
-        case FailedOrder():
-            return [*ledger.fail(request)]
-        case Cancellation():
-            return [*ledger.reverse(request)]
-        case Withdrawal():
-            return [ledger.withdraw(request)]
-
-
-def said(outcome: Entry | Refusal) -> str:
-    if isinstance(outcome, Refusal):
-        return outcome.code
-    return outcome.code or ("failed" if outcome.status == "failed" else outcome.kind)
 
 
 @given(requests)
@@ -141,6 +36,8 @@ def test_a_fold_over_a_batch_is_what_one_by_one_gives(batch: list[Request]) -> N
     for name, model in models.items():
         account = ledger.accounts[name]
         assert (account.balance, account.currency) == (model.balance, model.currency)
+        assert (account.held, account.available) == (sum(model.pending), model.available)
+        assert [entry.amount_out for entry in undecided(ledger, name)] == model.pending
 
 
 @given(requests)
@@ -158,12 +55,49 @@ def test_the_running_balance_is_the_sum_of_what_was_booked_and_never_negative(ba
             assert entry.balance == total >= 0
         assert ledger.accounts[name].balance == total
         assert ledger.accounts[name].last_seq == len(lines)
+        assert tuple(ledger.accounts[name].moved or NOT_MOVED) == moved(lines)
+
+
+def moved(lines: list[Entry]) -> tuple[int, ...]:
+    """Sum and number of what was booked of each kind; of adjustments what came in less what went out."""
+    sums: Counter[Kind] = Counter()
+    for entry in lines:
+        if entry.status == "booked":
+            out_counts = -1 if entry.kind == "adjustment" else 1
+            sums[entry.kind] += entry.amount_in + out_counts * entry.amount_out
+    numbers = Counter(entry.kind for entry in lines if entry.status == "booked")
+    kinds: tuple[Kind, ...] = ("deposit", "purchase", "reversal", "withdrawal", "adjustment")
+    return tuple(number for kind in kinds for number in (sums[kind], numbers[kind]))
+
+
+@pytest.mark.requirement("A12")
+@given(requests)
+def test_what_is_held_is_spent_by_nothing_but_its_approval(batch: list[Request]) -> None:
+    ledger = new_ledger()
+    for request in batch:
+        apply(ledger, request)
+        for account in ledger.accounts.values():
+            assert 0 <= account.held <= account.balance
+            assert account.held == sum(entry.amount_out for entry in undecided(ledger, account.customer_id))
+    held = {(entry.customer_id, entry.cause_id): entry for entry in ledger.entries if entry.cause_kind == "hold"}
+    decided = [
+        entry
+        for entry in ledger.entries
+        if entry.cause_kind == "withdrawal" and (entry.customer_id, entry.cause_id) in held
+    ]
+    assert len({entry.cause_id for entry in decided}) == len(decided)
+    for entry in decided:
+        asked = held[entry.customer_id, entry.cause_id]
+        assert asked.seq < entry.seq
+        assert (entry.amount_out, entry.currency, entry.status) in {
+            (asked.amount_out, asked.currency, "booked"), (asked.amount_out, asked.currency, "refused"),
+        }  # fmt: skip
 
 
 @given(requests)
 def test_what_comes_again_changes_nothing(batch: list[Request]) -> None:
     ledger = new_ledger()
-    again = [request for request in batch if not isinstance(request, Withdrawal)]
+    again = [request for request in batch if isinstance(request, Order | FailedOrder | Cancellation)]
     for request in again:
         apply(ledger, request)
     lines = list(ledger.entries)
@@ -205,7 +139,7 @@ def test_what_is_published_of_a_line_is_as_its_contract_writes_it(batch: list[Re
     for request in batch:
         apply(ledger, request)
     for entry in ledger.entries:
-        if entry.status == "failed" or entry.cause_kind == "hold":
+        if entry.status == "failed" or entry.cause_kind == "hold" or entry.code == "rejected":
             continue
         event = movement(entry)
         row = OutboxRow.of(event, at=NOW, traceparent="")
