@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import json
 import logging
 import signal
 import sys
 import time
-from collections.abc import Sequence
+import traceback
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -35,11 +35,17 @@ def main() -> int:
         sys.stderr.write(f"{error}\n")
         return 2
     signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
+    results: list[dict[str, Any]] = []
+
+    def keep(result: dict[str, Any]) -> None:
+        """Write what there is, so that a long run that is broken off is not lost."""
+        results.append(result | report.circumstances(options.scale))
+        report.dump(options.output, results)
+        if options.report is not None:
+            report.write(options.report, results)
+
     with running_stack() as stack:
-        results = asyncio.run(_measure(lines, Bench(stack, options.rounds, options.scale)))
-    options.output.write_text(json.dumps(results, indent=2, ensure_ascii=False) + "\n")
-    if options.report is not None:
-        report.write(options.report, results, command=f"make bench ROUNDS={options.rounds}")
+        asyncio.run(_measure(lines, Bench(stack, options.rounds, options.scale), keep))
     _show(results)
     return 0 if all(result["holds"] for result in results) else 1
 
@@ -50,20 +56,22 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--rounds", type=int, default=3, help="how often each side runs (default 3)")
     parser.add_argument("--scale", type=float, default=1.0, help="factor on the amount of work (default 1)")
     parser.add_argument("--output", type=Path, default=RESULTS, help="where the results go")
-    parser.add_argument("--report", type=Path, help="a folder for the page `bench.md`")
+    parser.add_argument("--report", type=Path, help="a folder whose page `bench.md` gets these lines")
     return parser.parse_args()
 
 
-async def _measure(lines: Sequence[Line], bench: Bench) -> list[dict[str, Any]]:
+async def _measure(lines: Sequence[Line], bench: Bench, keep: Callable[[dict[str, Any]], None]) -> None:
     await bench.prepare()
-    results = []
     for line in lines:
         print(f"{line.id}: {line.what}", flush=True)
         started = time.monotonic()
-        results.append(line.result(await line.run(bench)))
-        figure = results[-1]["figure"]
-        print(f"    {figure} {line.target.unit}, {time.monotonic() - started:.0f} s", flush=True)
-    return results
+        try:
+            result = line.result(await line.run(bench))
+        except Exception as error:  # noqa: BLE001 - hours of other lines are not lost for it
+            traceback.print_exc()
+            result = line.failure(error)
+        keep(result)
+        print(f"    {report.figure(result)}, {time.monotonic() - started:.0f} s", flush=True)
 
 
 def _show(results: Sequence[dict[str, Any]]) -> None:
@@ -72,7 +80,7 @@ def _show(results: Sequence[dict[str, Any]]) -> None:
         table.add_column(name, justify="right" if name == "figure" else "left")
     for result in results:
         verdict = "yes" if result["holds"] else "NO"
-        table.add_row(result["id"], result["what"], f"{result['figure']:g} {result['unit']}", result["target"], verdict)
+        table.add_row(result["id"], result["what"], report.figure(result), result["target"], verdict)
     Console().print(table)
 
 

@@ -8,7 +8,7 @@ import shutil
 import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -34,11 +34,15 @@ class NotDurableError(Exception):
 
 @dataclass(frozen=True)
 class Bench:
-    """One run: its servers, the number of rounds, and `scale`, a factor on the amount of work (1 is the real one)."""
+    """One run: its servers, the number of rounds, and `scale`, a factor on the amount of work (1 is the real one).
+
+    `shared` keeps rounds that several lines make use of.
+    """
 
     stack: Stack
     rounds: int
     scale: float
+    shared: dict[str, list[Round]] = field(default_factory=dict)
 
     @property
     def bootstrap_servers(self) -> str:

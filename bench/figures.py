@@ -71,6 +71,13 @@ class Line:
             "rounds": [{name: round(value, 3) for name, value in each.items()} for each in measured.rounds],
         }
 
+    def failure(self, error: Exception) -> dict[str, Any]:
+        """The line when it could not be measured: a figure of None, which holds nothing."""
+        return {
+            "id": self.id, "what": self.what, "figure": None, "unit": self.target.unit, "target": str(self.target),
+            "holds": False, "rounds": [], "error": str(error),
+        }  # fmt: skip
+
 
 def middle(rounds: Sequence[Round], name: str) -> float:
     """The median of a figure over the rounds."""

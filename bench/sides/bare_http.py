@@ -12,13 +12,16 @@ import uvloop
 from aiohttp import web
 
 from bench.processes import parameters
+from shared.ids import uuid7
 from shared.web import stop_on_signals
 
-# The rows that the service writes: key and answer, balance, entry, event; in one statement, which is the commit.
+# All the rows that the service writes: balance and sums, entry, key and answer, what the timeline shows of it, who did
+# it, event; in one statement, which is the commit.
 _WITHDRAW = """
     with moved as (
-        update accounts set balance = balance - $2, last_seq = last_seq + 1, head = sha256(head || $9)
-        where customer_id = $1 and balance >= $2 returning balance, last_seq, currency, head),
+        update accounts set balance = balance - $2, last_seq = last_seq + 1, head = sha256(head || $9),
+               last_movement_at = $4, withdrawals = withdrawals + $2, withdrawal_count = withdrawal_count + 1
+        where customer_id = $1 and balance - held >= $2 returning balance, last_seq, currency, head),
     entered as (
         insert into ledger_entries
             (customer_id, seq, entry_id, occurred_at, recorded_at, kind, status, method, amount_in, amount_out,
@@ -29,7 +32,19 @@ _WITHDRAW = """
         insert into idempotency_keys (scope, key, request_hash, status, headers, body)
         select 'agent-1 withdraw', $8, sha256($9), 201, '{}',
                convert_to(json_build_object('entry_id', $6, 'seq', last_seq, 'balance', balance)::text, 'UTF8')
-        from moved returning body)
+        from moved returning body),
+    told as (
+        insert into activities (customer_id, kind, occurred_at, reference, details)
+        select $1, 'withdrawal', $4, $6, json_build_object('amount', $2, 'currency', currency, 'description', $7,
+                                                           'method', $5, 'actor', 'agent-1')::jsonb
+        from moved),
+    audited as (
+        insert into audit_entries (id, at, actor, role, action, object_kind, object_id, customer_id, before, after,
+                                   request_id)
+        select $12, $4, 'agent-1', 'agent', 'ledger.withdraw', 'withdrawal', $6, $1,
+               json_build_object('balance', balance + $2)::jsonb,
+               json_build_object('balance', balance, 'amount', $2, 'currency', currency, 'type', $5)::jsonb, $6
+        from moved)
     insert into outbox (id, aggregatetype, aggregateid, type, payload, occurred_at, traceparent)
     select $10, 'balances', $1, 'recourse.balance.debited.v1',
            convert_to(json_build_object('customer_id', $1, 'entry_id', $6, 'amount', $2, 'balance', balance,
@@ -51,11 +66,11 @@ class Handlers:
     async def withdraw(self, request: web.Request) -> web.Response:
         """Book and commit one withdrawal."""
         raw = await request.read()
-        body, entry_id, now = orjson.loads(raw), uuid.uuid4(), dt.datetime.now(dt.UTC)
+        body, entry_id, now = orjson.loads(raw), uuid7(), dt.datetime.now(dt.UTC)
         answer = await self._pool.fetchval(
             _WITHDRAW, request.match_info["customer"], body["amount"], entry_id, now, body["type"], str(entry_id),
-            body["customer_visible_description"], request.headers["Idempotency-Key"], raw, uuid.uuid4(),
-            f"00-{uuid.uuid4().hex}-0000000000000001-01",
+            body["customer_visible_description"], request.headers["Idempotency-Key"], raw, uuid7(),
+            f"00-{uuid.uuid4().hex}-0000000000000001-01", uuid7(),
         )  # fmt: skip
         return web.Response(status=201 if answer else 422, body=answer, content_type="application/json")
 
