@@ -25,7 +25,8 @@ _ROW_TYPES = _ENTRY_TYPES | {"hash": "bytea"}
 _ACCOUNT_COLUMNS = "customer_id, currency, balance, last_seq, held, head"
 
 # Below, `offset 0` makes a subquery a look-up by key for each row asked for, whatever the planner knows of the size
-# of the table.
+# of the table. What else is asked of the rows stands outside: inside it would invite a partial index that holds all
+# rows of their kind, which seemed to be none when the plan was made.
 _SAVE_CHARGES = """
     update charges c set reversed_amount = e.reversed_amount, charged = e.charged
     from unnest($1::text[], $2::text[], $3::bigint[], $4::boolean[])
@@ -165,7 +166,7 @@ async def settled_retries(connection: Connection, retries: Collection[Key]) -> s
 async def reversal_history(connection: Connection, requests: Sequence[Cancellation]) -> tuple[set[Key], dict[Key, str]]:
     """Which of the cancellations have their outcome, and which cancellation credited the tickets back so far."""
     rows = await connection.fetch(
-        """select customer_id, ticket_id, cancellation_id, outcome.kind is not null, earlier.cancellation
+        """select customer_id, ticket_id, cancellation_id, outcome.kind is not null, earlier.cause_id
            from unnest($1::text::text[], $2::text::text[], $3::text::text[])
                 as asked (customer_id, ticket_id, cancellation_id)
            left join lateral (
@@ -173,10 +174,9 @@ async def reversal_history(connection: Connection, requests: Sequence[Cancellati
                where e.customer_id = asked.customer_id and e.cause_id = asked.cancellation_id offset 0
            ) as outcome on outcome.kind = 'reversal' and outcome.cause_kind = 'cancellation'
            left join lateral (
-               select e.cause_id as cancellation from ledger_entries e
-               where e.customer_id = asked.customer_id and e.ticket_id = asked.ticket_id
-                 and kind = 'reversal' and status = 'booked' offset 0
-           ) as earlier on true""",
+               select kind, status, cause_id from ledger_entries e
+               where e.customer_id = asked.customer_id and e.ticket_id = asked.ticket_id offset 0
+           ) as earlier on earlier.kind = 'reversal' and earlier.status = 'booked'""",
         array([request.customer_id for request in requests]),
         array([request.ticket_id for request in requests]),
         array([request.cancellation_id for request in requests]),

@@ -94,7 +94,7 @@ class WithdrawalsApi:
     def __init__(self, unit_of_work: UnitOfWork, approval_threshold: int) -> None:
         self._unit_of_work = unit_of_work
         self._approval_threshold = approval_threshold
-        self._commits: GroupCommit[_Pending, _Answer] = GroupCommit(self._commit)
+        self._commits: GroupCommit[_Pending, _Answer] = GroupCommit(self._commit, at_once=2)
 
     @operation("POST", "/v1/customers/{customer_id}/withdrawals", permission="ledger:withdraw", status=201,
                idempotent=True, summary="Withdraw money by hand", tags=("ledger",),

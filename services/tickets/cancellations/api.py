@@ -128,7 +128,7 @@ class CancellationsApi:
     def __init__(self, database: Database, unit_of_work: UnitOfWork) -> None:
         self._database = database
         self._unit_of_work = unit_of_work
-        self._group: GroupCommit[_Request, RenderedReply[TicketDetail]] = GroupCommit(self._commit)
+        self._group: GroupCommit[_Request, RenderedReply[TicketDetail]] = GroupCommit(self._commit, at_once=2)
 
     @operation(
         "POST",
