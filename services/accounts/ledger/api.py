@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from services.accounts.ledger import history, statement
-from services.accounts.ledger.history import REACH, Filters, Span
+from services.accounts.ledger.history import EVERYTHING, REACH, Filters, Span
 from services.accounts.ledger.models import (
     BalanceQuery,
     BalanceView,
@@ -41,12 +41,16 @@ class LedgerApi:
         (before,) = _BY_SEQ.position(ctx, query) or (None,)
         filters = query.filters()
         async with self._database.read() as connection:
-            within = await self._span(connection, path.customer_id, filters)
+            within = EVERYTHING
+            if filters.has_period or not filters.is_indexed:
+                within = await self._span(connection, path.customer_id, filters)
             high = within.high if before is None else min(within.high, before - 1)
             low = within.low if filters.is_indexed else max(within.low, high - REACH)
             rows = await history.lines(
                 connection, path.customer_id, filters, Span(low, high), limit=query.limit + 1, newest_first=True
             )
+            if not rows and before is None:
+                await _require_known(connection, path.customer_id)
         page = _BY_SEQ.page(ctx, query, rows, key=lambda row: (row["seq"],), item=_view)
         if page.next_cursor is None and low > within.low:
             return Page(page.items, _BY_SEQ.encode(ctx.list_identity, (low + 1,)))
@@ -89,8 +93,8 @@ class LedgerApi:
 
     async def _span(self, connection: Connection, customer_id: str, filters: Filters) -> Span:
         within = await history.span(connection, customer_id, filters)
-        if within.high == 0 and not await history.is_known(connection, customer_id):
-            raise _unknown(customer_id)
+        if within.high == 0:
+            await _require_known(connection, customer_id)
         return within
 
     async def _statement(
@@ -101,6 +105,11 @@ class LedgerApi:
             within = await self._span(connection, customer_id, filters)
         chunks = statement.statement(self._database, customer_id, filters, within, write, start=start)
         return Stream(chunks, {"Content-Disposition": f'attachment; filename="statement-{customer_id}.{ending}"'})
+
+
+async def _require_known(connection: Connection, customer_id: str) -> None:
+    if not await history.is_known(connection, customer_id):
+        raise _unknown(customer_id)
 
 
 def _unknown(customer_id: str) -> Exception:

@@ -76,12 +76,20 @@ class Filters(NamedTuple):
         is_common = self.kind in {"deposit", "purchase"} or self.status == "booked"
         return not is_common and all(value is None for value in scanned)
 
+    @property
+    def has_period(self) -> bool:
+        """Whether they name a time."""
+        return self.since is not None or self.until is not None
+
 
 class Span(NamedTuple):
     """Numbers of lines: above `low`, up to `high`."""
 
     low: int
     high: int
+
+
+EVERYTHING = Span(0, 2**63 - 1)
 
 
 async def span(connection: Connection, customer_id: str, filters: Filters) -> Span:
