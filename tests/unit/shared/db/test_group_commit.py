@@ -34,6 +34,35 @@ async def test_a_group_has_a_limit() -> None:
     assert sizes == [4, 4, 2]
 
 
+async def test_so_many_groups_commit_at_once_and_no_more() -> None:
+    running, most = 0, 0
+
+    async def commit(requests: Sequence[int]) -> Sequence[int | Exception]:
+        nonlocal running, most
+        running += 1
+        most = max(most, running)
+        await asyncio.sleep(0.001)
+        running -= 1
+        return list(requests)
+
+    group_commit = GroupCommit(commit, max_requests=3, at_once=2)
+    assert await asyncio.gather(*(group_commit.submit(n) for n in range(20))) == list(range(20))
+    assert most == 2
+
+
+async def test_what_is_submitted_as_a_commit_ends_is_not_forgotten() -> None:
+    async def commit(requests: Sequence[int]) -> Sequence[int | Exception]:
+        return list(requests)
+
+    group_commit = GroupCommit(commit, at_once=2)
+
+    async def ask(number: int) -> list[int]:
+        return [await group_commit.submit(n) for n in range(number)]
+
+    async with asyncio.timeout(10):
+        assert await asyncio.gather(*(ask(number) for number in range(50))) == [list(range(n)) for n in range(50)]
+
+
 async def test_one_bad_request_fails_alone() -> None:
     async def commit(requests: Sequence[int]) -> Sequence[int | Exception]:
         return [ValueError(f"{request} is odd") if request % 2 else request for request in requests]
