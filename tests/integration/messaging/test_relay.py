@@ -121,26 +121,22 @@ async def _holders_are(probe: Probe, count: int) -> bool:
     return rows == [(count,)]
 
 
-async def test_what_is_committed_while_it_pauses_is_published_together(probe: Probe) -> None:
-    """A few rows cost as much as many, so that it looks again only after a while."""
+async def test_it_pauses_after_each_batch_however_much_is_committed(probe: Probe) -> None:
+    """A few rows cost as much as many, so that what is committed meanwhile is published together."""
     probe.consumer()
     await _note_batches(probe)
-    pace = 2.0
+    pace, number = 0.4, 0
     async with probe.relay(pace_seconds=pace, poll_seconds=600):
-        await _publish(probe, 1)
-        await eventually(lambda: _outbox_is_empty(probe))
-        started = asyncio.get_running_loop().time()
-        for number in range(2, 12):
+        while await probe.count("batches") < 4:
+            number += 1
             await _publish(probe, number)
-        pauses = (asyncio.get_running_loop().time() - started) // pace
-        await eventually(lambda: _outbox_is_empty(probe))
-        batches = [row[0] for row in await probe.fetch("select size from batches order by n")]
-        # One more when a pause ended between two of the commits.
-        assert batches[0] == 1
-        assert sum(batches) == 11
-        assert len(batches) <= 3 + pauses
-    await eventually(lambda: _effects(probe, 11))
-    assert await probe.effects("c1") == [f"{number:06d}" for number in range(1, 12)]
+    gaps = await probe.fetch("select extract(epoch from at - lag(at) over (order by n))::float from batches order by n")
+    # The last ones are those of its stop.
+    assert min(row[0] for row in gaps[1:4]) > pace * 0.9
+    sizes = [row[0] for row in await probe.fetch("select size from batches order by n")]
+    assert sum(sizes) == number > len(sizes)
+    await eventually(lambda: _effects(probe, number))
+    assert await probe.effects("c1") == [f"{each:06d}" for each in range(1, number + 1)]
 
 
 async def test_the_first_row_after_a_rest_is_published_at_once(probe: Probe) -> None:
@@ -175,7 +171,8 @@ async def _note_batches(probe: Probe) -> None:
     """Keep how many rows each delete takes out of the outbox: those that were published together."""
     async with probe.unit_of_work.begin() as transaction:
         await transaction.connection.execute(
-            """create table batches (n bigint generated always as identity, size bigint);
+            """create table batches (n bigint generated always as identity, size bigint,
+                   at timestamptz default clock_timestamp());
                create function note_batch() returns trigger language plpgsql as
                    'begin insert into batches (size) select count(*) from gone having count(*) > 0; return null; end';
                create trigger note_batch after delete on outbox referencing old table as gone

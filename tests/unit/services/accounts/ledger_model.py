@@ -78,11 +78,19 @@ adjustments = st.builds(
 )  # fmt: skip
 statuses = st.builds(Become, customers, st.sampled_from(["active", "active", "suspended", "closed"]))
 Request = Order | FailedOrder | Cancellation | Withdrawal | Hold | Decide | Adjustment | Become
-requests = st.lists(
-    st.one_of(
-        orders, orders, cancellations, cancellations, failures, withdrawals, holds, decisions, adjustments, statuses
-    ),
-    max_size=40,
+_any = st.one_of(
+    orders, orders, cancellations, cancellations, failures, withdrawals, holds, holds, decisions, decisions,
+    adjustments, statuses,
+)  # fmt: skip
+# Money to begin with, so that not nearly all is refused; lists of every length, since what matters takes some steps.
+_funds = st.builds(
+    lambda customer_id, amount: Adjustment(customer_id, amount, 0, "AUD", "opened", "Opening", None, "supervisor-2"),
+    customers, st.integers(1, 60),
+)  # fmt: skip
+requests: st.SearchStrategy[list[Request]] = st.builds(
+    lambda funds, others: [*funds, *others],
+    st.lists(_funds, max_size=3),
+    st.integers(0, 40).flatmap(lambda length: st.lists(_any, min_size=length, max_size=length)),
 )
 
 
