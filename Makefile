@@ -55,7 +55,7 @@ chaos: $(STAMP)  ## kill everything at random and compare with a model; ROUNDS= 
 
 bench: $(STAMP)  ## measure; ONLY=id,id for some lines, ROUNDS=3, REPORT=folder for the report, ARGS="--scale 0.1"
 	@$(PIP) install --quiet --require-hashes -r requirements/bench.txt
-	$(BIN)/python -m bench --rounds $(or $(ROUNDS),3) $(if $(ONLY),--only $(ONLY)) \
+	RECOURSE_KAFKA_JVM_OPTIONS= $(BIN)/python -m bench --rounds $(or $(ROUNDS),3) $(if $(ONLY),--only $(ONLY)) \
 		$(if $(REPORT),--report $(REPORT)) $(ARGS)
 
 env:  ## write .env with random secrets, for docker compose
