@@ -40,10 +40,11 @@ class Assignment:
         self._concurrency = concurrency
         self._stopping = False
         self._changed = asyncio.Event()
+        # What is read ahead of a backlog is most of the memory of a service; two partitions fill a batch.
         self._lanes = [
             Lane(
                 client=client, partition=partition, topic=topic_of(partition.topic), processor=processor,
-                limit=batch, on_change=self._changed.set,
+                limit=max(1, batch // 2), on_change=self._changed.set,
             )
             for partition in partitions
         ]  # fmt: skip
