@@ -147,10 +147,7 @@ async def _run_parts(
     app = build_app(
         title=service.title,
         version=service.version,
-        operations=[
-            *parts.operations,
-            *operations_of(AuditApi(unit_of_work.database), DeadLettersApi(unit_of_work, consumer.processor)),
-        ],
+        operations=[*parts.operations, *_own_operations(unit_of_work, consumer)],
         settings=settings,
         ready_checks={"database": unit_of_work.database.ping, "consumer": consumer.check},
     )
@@ -172,6 +169,11 @@ async def _run_parts(
     relay.stop()
     await _finish([relay_task], seconds=2)
     log.info("stopped")
+
+
+def _own_operations(unit_of_work: UnitOfWork, consumer: Consumer) -> list[Operation]:
+    """What every service has."""
+    return operations_of(AuditApi(unit_of_work.database), DeadLettersApi(unit_of_work, consumer.processor))
 
 
 async def _forget_answers(unit_of_work: UnitOfWork, stop: asyncio.Event) -> None:

@@ -9,7 +9,7 @@ import uvloop
 from bench.processes import parameters
 from services.accounts.app import SERVICE
 from services.accounts.ledger import store
-from services.accounts.ledger.domain import Entry
+from services.accounts.ledger.entries import Entry
 from services.accounts.settings import AccountsSettings
 from shared.db import Database
 from shared.messaging import Consumer, KafkaSettings, UnitOfWork

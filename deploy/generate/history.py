@@ -15,7 +15,8 @@ from deploy.generate.tickets import Bought
 from services.accounts.customers.domain import Customer
 from services.accounts.ledger.activities import activities_of
 from services.accounts.ledger.chain import chained
-from services.accounts.ledger.domain import NOT_MOVED, Account, Entry, Ledger, Refusal
+from services.accounts.ledger.domain import Ledger
+from services.accounts.ledger.entries import NOT_MOVED, Account, Entry, Refusal
 from services.accounts.ledger.requests import Adjustment, Cancellation, FailedOrder, Order, Withdrawal
 
 CURRENCY = "AUD"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from typing import Any
 
-from services.accounts.ledger.domain import Entry
+from services.accounts.ledger.entries import Entry
 
 Table = tuple[str, str]
 Rows = defaultdict[Table, list[tuple[Any, ...]]]

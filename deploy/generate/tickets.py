@@ -9,7 +9,7 @@ from typing import Any
 
 from deploy.generate.draws import LOTTERIES, Draw, Lottery, next_draw
 from deploy.generate.rows import Rows
-from services.accounts.ledger.domain import Entry
+from services.accounts.ledger.entries import Entry
 from services.accounts.ledger.requests import Cancellation
 
 CURRENCY = "AUD"

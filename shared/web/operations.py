@@ -45,19 +45,23 @@ def operation(
     """
     if permission is not None and permission not in PERMISSIONS:
         raise ValueError(f"{method} {path}: unknown permission {permission}")
-    declaration = Declaration(
-        method=method,
-        path=path,
-        permission=permission,
-        summary=summary,
-        tags=tuple(tags),
-        status=status,
-        idempotent=idempotent,
-        if_match=if_match,
-        problems=tuple(problems),
-        produces=produces,
+    return _declaring(
+        Declaration(
+            method=method,
+            path=path,
+            permission=permission,
+            summary=summary,
+            tags=tuple(tags),
+            status=status,
+            idempotent=idempotent,
+            if_match=if_match,
+            problems=tuple(problems),
+            produces=produces,
+        )
     )
 
+
+def _declaring(declaration: Declaration) -> Callable[[Handler], Handler]:
     def declare(handler: Handler) -> Handler:
         setattr(handler, _DECLARATION, declaration)
         return handler

@@ -6,7 +6,8 @@ from uuid import UUID
 
 from pydantic import Field, StringConstraints
 
-from services.accounts.ledger.domain import Entry, Ledger, Refusal
+from services.accounts.ledger.domain import Ledger
+from services.accounts.ledger.entries import Entry, Refusal
 from services.accounts.ledger.events import movement
 from services.accounts.ledger.requests import Adjustment
 from services.accounts.ledger.store import lock_known, save

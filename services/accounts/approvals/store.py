@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any, Literal, NamedTuple
 from uuid import UUID
 
-from services.accounts.ledger.domain import Entry
+from services.accounts.ledger.entries import Entry
 from services.accounts.ledger.requests import Decision, Held
 from shared.db import Connection, insert_rows
 

@@ -13,7 +13,7 @@ import asyncpg
 from services.accounts.evidence import seals
 from services.accounts.evidence.seals import Heads, root_of, seal_hash
 from services.accounts.ledger import chain
-from services.accounts.ledger.domain import Entry
+from services.accounts.ledger.entries import Entry
 from shared.db import Connection
 
 _FETCHED_AT_A_TIME = 2000

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 
 from services.accounts.activity.domain import Activity, Kind
-from services.accounts.ledger.domain import Entry
+from services.accounts.ledger.entries import Entry
 
 _KINDS: Mapping[tuple[str, str], Kind] = {
     ("purchase", "booked"): "purchase_completed",

@@ -7,7 +7,7 @@ from typing import Any
 
 import orjson
 
-from services.accounts.ledger.domain import Entry
+from services.accounts.ledger.entries import Entry
 
 # What comes before the first line of a customer.
 NOTHING = b""

@@ -4,7 +4,8 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from services.accounts.ledger import store
-from services.accounts.ledger.domain import Entry, Ledger
+from services.accounts.ledger.domain import Ledger
+from services.accounts.ledger.entries import Entry
 from services.accounts.ledger.requests import Cancellation, FailedOrder, Order
 from shared.contracts import (
     BalanceCredited,

@@ -5,7 +5,7 @@ is found among them by halving, and a filter without an index looks at a bounded
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from services.accounts.ledger.domain import Entry, Kind, Status
+from services.accounts.ledger.entries import Entry, Kind, Status
 from shared.db import Connection
 
 # Lines that a page looks at when no index answers its filters.

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from pydantic import Field, StringConstraints
 
-from services.accounts.ledger.domain import CauseKind, Kind, Status
+from services.accounts.ledger.entries import CauseKind, Kind, Status
 from services.accounts.ledger.history import Filters
 from services.accounts.paths import CustomerPath
 from shared.contracts.base import NO_NUL, Identifier

@@ -7,7 +7,8 @@ from typing import Any
 from services.accounts.activity import store as activity
 from services.accounts.ledger.activities import activities_of
 from services.accounts.ledger.chain import chained
-from services.accounts.ledger.domain import NOT_MOVED, Account, Charge, Entry, Key, Ledger
+from services.accounts.ledger.domain import Ledger
+from services.accounts.ledger.entries import NOT_MOVED, Account, Charge, Entry, Key
 from services.accounts.ledger.requests import Cancellation
 from shared.db import Connection, Statement, array, execute_together, insert_rows, insertion
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from services.accounts.ledger.domain import Entry
+from services.accounts.ledger.entries import Entry
 from shared.db import Connection
 
 _COLUMNS = ", ".join(f"e.{name}" for name in Entry._fields)

@@ -10,7 +10,8 @@ from pydantic import Field, StringConstraints
 
 from services.accounts.approvals.store import insert as insert_held
 from services.accounts.ledger import store
-from services.accounts.ledger.domain import Entry, Ledger, Refusal
+from services.accounts.ledger.domain import Ledger
+from services.accounts.ledger.entries import Entry, Refusal
 from services.accounts.ledger.events import movement
 from services.accounts.ledger.requests import Withdrawal
 from services.accounts.paths import CUSTOMER_NOT_FOUND, CustomerPath

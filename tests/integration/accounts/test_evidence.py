@@ -16,7 +16,7 @@ from services.accounts.app import SERVICE
 from services.accounts.evidence.jobs import Sealer
 from services.accounts.evidence.verification import Finding, verify, verify_database
 from services.accounts.ledger import chain
-from services.accounts.ledger.domain import Entry
+from services.accounts.ledger.entries import Entry
 from shared.db import MigrationSource, migrate
 from tests.integration.accounts.test_withdrawals import withdraw
 from tests.support.accounts import Accounts, cancellation, failed_purchase, purchase, running_accounts

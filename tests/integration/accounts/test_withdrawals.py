@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from services.accounts.ledger import store
-from services.accounts.ledger.domain import Account
+from services.accounts.ledger.entries import Account
 from services.accounts.withdrawals.api import WithdrawalsApi
 from shared.db import Connection
 from shared.web import Role, operations_of

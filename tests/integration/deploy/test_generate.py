@@ -14,7 +14,7 @@ from deploy.generate.plan import Plan
 from deploy.local.errors import StackError
 from services.accounts.app import SERVICE as ACCOUNTS
 from services.accounts.ledger.chain import hash_of
-from services.accounts.ledger.domain import Entry
+from services.accounts.ledger.entries import Entry
 from services.loyalty.app import SERVICE as LOYALTY
 from services.notifications.app import SERVICE as NOTIFICATIONS
 from services.tickets.app import SERVICE as TICKETS

@@ -8,7 +8,8 @@ from uuid import UUID
 
 from hypothesis import strategies as st
 
-from services.accounts.ledger.domain import Account, CustomerStatus, Entry, Ledger, Refusal
+from services.accounts.ledger.domain import Ledger
+from services.accounts.ledger.entries import Account, CustomerStatus, Entry, Refusal
 from services.accounts.ledger.requests import (
     Adjustment,
     Cancellation,

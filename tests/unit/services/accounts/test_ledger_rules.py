@@ -6,7 +6,7 @@ from collections import Counter
 import pytest
 from hypothesis import given
 
-from services.accounts.ledger.domain import NOT_MOVED, Entry, Kind
+from services.accounts.ledger.entries import NOT_MOVED, Entry, Kind
 from services.accounts.ledger.events import movement
 from services.accounts.ledger.requests import Cancellation, FailedOrder, Order
 from shared.messaging.cloudevents import payload_of
