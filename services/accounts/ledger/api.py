@@ -117,4 +117,4 @@ def _unknown(customer_id: str) -> Exception:
 
 
 def _view(row: Mapping[str, Any]) -> TransactionView:
-    return TransactionView.model_validate(dict(row))
+    return TransactionView.model_validate(row)

@@ -51,7 +51,7 @@ def csv_lines(rows: Sequence[Mapping[str, Any]]) -> bytes:
 
 def json_lines(rows: Sequence[Mapping[str, Any]]) -> bytes:
     """A JSON object for each line, with the fields of a transaction and its customer."""
-    return b"".join(orjson.dumps({**row}, default=str, option=orjson.OPT_APPEND_NEWLINE) for row in rows)
+    return b"".join(orjson.dumps(row, default=str, option=orjson.OPT_APPEND_NEWLINE) for row in rows)
 
 
 def _cells(row: Mapping[str, Any]) -> Sequence[str | int | None]:
