@@ -74,9 +74,11 @@ def payment_settled_after_retry(customer: str, order: str, retry: str) -> Balanc
     return BalanceDebited.model_validate_json(orjson.dumps(data))
 
 
-def payment_refused(customer: str, order: str, code: str = "insufficient_balance") -> BalanceRefused:
-    """Accounts did not book an order."""
-    return _refused(customer, {"kind": "order", "id": order, "order_id": order}, code)
+def payment_refused(
+    customer: str, order: str, code: str = "insufficient_balance", *, at: datetime | None = None
+) -> BalanceRefused:
+    """Accounts did not book an order; `at` is when, which retries count from."""
+    return _refused(customer, {"kind": "order", "id": order, "order_id": order}, code, at=at)
 
 
 def credited(customer: str, cancellation: str, order: str = "o1", *, kind: str = "reversal") -> BalanceCredited:
@@ -96,8 +98,10 @@ def reversal_refused(customer: str, cancellation: str, order: str = "o1") -> Bal
     return _refused(customer, {"kind": "cancellation", "id": cancellation, "order_id": order}, "already_reversed")
 
 
-def _refused(customer: str, cause: dict[str, str], code: str) -> BalanceRefused:
+def _refused(customer: str, cause: dict[str, str], code: str, *, at: datetime | None = None) -> BalanceRefused:
     data = BalanceRefused.example | {"customer_id": customer, "code": code, "cause": cause}
+    if at is not None:
+        data["occurred_at"] = at.isoformat()
     return BalanceRefused.model_validate_json(orjson.dumps(data))
 
 

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import Counter
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -233,7 +233,7 @@ async def refuse_all(shop: Partition) -> None:
     await settle_down(runner(shop))
     while fresh := [order for order in await purchases(shop) if order.purchase_id not in refused]:
         for order in fresh:
-            await shop.deliver(order, payment_refused("c1", order.purchase_id))
+            await shop.deliver(order, payment_refused("c1", order.purchase_id, at=datetime.now(UTC)))
             refused.add(order.purchase_id)
         await retry_now(shop)
 
