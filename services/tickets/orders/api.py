@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 
 from pydantic import Field
 
+from services.tickets.customers.store import united_ids
 from services.tickets.lifecycle.api import TicketSummary, summary_of
 from services.tickets.lifecycle.domain import Status, Ticket, states_shown_as
 from services.tickets.orders import store
@@ -172,15 +173,17 @@ class OrdersApi:
     async def list_orders(self, ctx: RequestContext, path: CustomerPath, query: HistoryQuery) -> Page[HistoryItem]:
         """Every ticket that the customer ever bought, one row each, current and archived; newest order first.
 
-        By order date a page costs the same at any depth; by another column it costs one pass over the customer's
-        tickets.
+        Each id of merged customers is answered with the tickets of all; `customer_id` says under which one a ticket
+        was bought. By order date a page costs the same at any depth; by another column it costs one pass over the
+        customer's tickets.
         """
         keyset = _KEYSETS.get(query.sort, _BY_TEXT)
         after = keyset.position(ctx, query)
         archived_before = self._archived_before()
         async with self._database.read() as connection:
+            customer_ids = await united_ids(connection, path.customer_id)
             tickets = await history(
-                connection, path.customer_id, query.as_filter(archived_before), column=query.sort,
+                connection, customer_ids, query.as_filter(archived_before), column=query.sort,
                 direction=query.direction, after=after, limit=query.limit + 1,
             )  # fmt: skip
         return keyset.page(

@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 
 import orjson
 
+from services.tickets.customers.store import united_ids
 from services.tickets.lifecycle.domain import Ticket
 from services.tickets.orders.history import HistoryFilter, history, position
 from shared.csv_lines import csv_line
@@ -27,10 +28,12 @@ async def export(
     """The tickets that pass the filters, newest order first. The connection is given back between the pieces."""
     if start:
         yield start
+    async with database.read() as connection:
+        customer_ids = await united_ids(connection, customer_id)
     after = None
     while True:
         async with database.read() as connection:
-            tickets = await history(connection, customer_id, wanted, after=after, limit=PIECE)
+            tickets = await history(connection, customer_ids, wanted, after=after, limit=PIECE)
         if tickets:
             yield write(tickets)
         if len(tickets) < PIECE:

@@ -9,6 +9,7 @@ from typing import Any, get_args
 import pytest
 
 from services.tickets.orders.history import Column
+from tests.support.autoplays import customer
 from tests.support.http import ApiClient
 from tests.support.partition import Partition
 from tests.support.tickets import debited, payment_refused, purchase, ticket
@@ -151,3 +152,21 @@ async def test_the_export_is_the_filtered_list_complete_and_harmless(
     filtered = (await api.text(f"{HISTORY}.csv", archived="true")).splitlines()
     assert len(filtered) == 4
     assert (await api.text("/v1/customers/nobody/orders.jsonl")) == ""
+
+
+async def test_merged_customers_have_one_history(partition: Partition, api: ApiClient) -> None:
+    await bought(partition)
+    await partition.deliver(
+        purchase("c2", "o8", ticket("x2", price=500, **drawn(-50)), minute=3), customer("c2", 2, merged_into="c1")
+    )
+    items = await pages(api, 3)
+    assert [item["ticket_id"] for item in items] == ["t9", "t8", "t7", "x2", "t6", "t5", "t4", "t3", "x1", "t2", "t1"]
+    assert {item["customer_id"] for item in items if item["ticket_id"] in {"x1", "x2"}} == {"c2"}
+    assert (await api.get("/v1/customers/c2/orders", limit=100)).body["items"] == items
+    assert [json.loads(line) for line in (await api.text(f"{HISTORY}.jsonl")).splitlines()] == items
+    for column in get_args(Column):
+        ascending = await pages(api, 2, sort=column, direction="asc")
+        assert ascending == (await pages(api, 4, sort=column))[::-1]
+        assert len({item["ticket_id"] for item in ascending}) == len(items)
+    await partition.deliver(customer("c2", 3))
+    assert len(await pages(api, 100)) == len(items) - 2
