@@ -1,6 +1,6 @@
 """Tickets in limbo: listed by age over all customers, and decided on by an agent with the right."""
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -159,7 +159,7 @@ async def test_what_is_not_in_limbo_is_not_decided_on(partition: Partition, api:
 
 
 async def test_the_gauges_show_how_many_wait_and_how_long(partition: Partition) -> None:
-    await partition.deliver(purchase("c1", "o1", "t1", "t2"), payment_refused("c1", "o1"))
+    await partition.deliver(purchase("c1", "o1", "t1", "t2"), payment_refused("c1", "o1", at=datetime.now(UTC)))
     await partition.fetch(
         "update tickets set limbo_since = now() - interval '2 hours' where ticket_id = 't1' returning 1"
     )
