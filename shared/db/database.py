@@ -1,5 +1,6 @@
 """The connection pool of a service."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
@@ -30,6 +31,8 @@ SESSION_SETTINGS = {
 }
 
 
+# How long anybody waits for a connection.
+_PATIENCE_SECONDS = 10.0
 _EPOCH = datetime(2000, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 
@@ -73,6 +76,7 @@ class Database:
     def __init__(self, dsn: str, pool: Pool) -> None:
         self.dsn = dsn
         self._pool = pool
+        self._slots = asyncio.Semaphore(pool.get_max_size())
 
     @classmethod
     async def connect(cls, dsn: str, *, application: str, max_size: int = 10) -> Self:
@@ -91,19 +95,29 @@ class Database:
     @asynccontextmanager
     async def read(self) -> AsyncIterator[Connection]:
         """A connection for reading, each statement its own snapshot."""
-        async with self._pool.acquire(timeout=10) as connection:
+        async with self._acquired() as connection:
             yield connection
 
     @asynccontextmanager
     async def transaction(self) -> AsyncIterator[Connection]:
         """One transaction, committed when the block ends and rolled back when it raises."""
         try:
-            async with self._pool.acquire(timeout=10) as connection, connection.transaction():
+            async with self._acquired() as connection, connection.transaction():
                 yield connection
         except asyncpg.ReadOnlySQLTransactionError:
             # A session may keep the mode in which it began: the next ones see whether the database takes writes again.
             await self._pool.expire_connections()
             raise
+
+    @asynccontextmanager
+    async def _acquired(self) -> AsyncIterator[Connection]:
+        """A connection for whoever has waited longest: in asyncpg's own queue those who come in passing are first.
+
+        Raises TimeoutError when none is to be had in time.
+        """
+        async with asyncio.timeout(_PATIENCE_SECONDS) as patience, self._slots, self._pool.acquire() as connection:
+            patience.reschedule(None)
+            yield connection
 
     async def ping(self) -> None:
         """Ask the server for an answer. Raises when there is none."""

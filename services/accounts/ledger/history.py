@@ -150,16 +150,18 @@ async def entry(connection: Connection, customer_id: str, seq: int) -> dict[str,
 
 async def _with_outcomes(connection: Connection, customer_id: str, rows: Sequence[Any]) -> list[dict[str, Any]]:
     """The rows with `settled_seq`: of a pending one, the number of the line that says what became of it."""
-    pending = [row["entry_id"] for row in rows if row["status"] == "pending"]
+    lines = [dict(row.items()) for row in rows]
     settled: dict[Any, int | None] = {}
-    if pending:
+    if pending := [line["entry_id"] for line in lines if line["status"] == "pending"]:
         found = await connection.fetch(
             """select withdrawal_id, settled_seq from held_withdrawals
                where customer_id = $1 and withdrawal_id = any($2::uuid[])""",
             customer_id, pending,
         )  # fmt: skip
         settled = {row[0]: row[1] for row in found}
-    return [{**row, "settled_seq": settled.get(row["entry_id"])} for row in rows]
+    for line in lines:
+        line["settled_seq"] = settled.get(line["entry_id"])
+    return lines
 
 
 async def is_known(connection: Connection, customer_id: str) -> bool:
