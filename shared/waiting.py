@@ -9,8 +9,8 @@ from shared.telemetry.logging import get_logger
 log = get_logger(__name__)
 
 
-async def until(event: asyncio.Event, seconds: float) -> None:
-    """Wait for the event, but not longer than that."""
+async def until(event: asyncio.Event, seconds: float | None) -> None:
+    """Wait for the event, but not longer than that; for as long as it takes without a number of seconds."""
     try:
         async with asyncio.timeout(seconds):
             await event.wait()

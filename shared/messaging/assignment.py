@@ -11,6 +11,7 @@ from shared.messaging.lane import Lane
 from shared.messaging.processor import Processor, Slice
 from shared.messaging.progress import FencedError
 from shared.telemetry.logging import get_logger
+from shared.waiting import until
 
 log = get_logger(__name__)
 
@@ -91,11 +92,7 @@ class Assignment:
     async def _wait(self) -> None:
         """Until something changes, or what was left for later has waited long enough."""
         left = any(len(lane) and not lane.busy for lane in self._lanes)
-        try:
-            async with asyncio.timeout(LONG_WAIT if left else None):
-                await self._changed.wait()
-        except TimeoutError:
-            return
+        await until(self._changed, LONG_WAIT if left else None)
 
     def _next_lanes(self) -> Sequence[Lane]:
         """What the next batch takes its records from, longest waiting first; nothing while it had better wait."""

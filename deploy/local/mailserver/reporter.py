@@ -10,6 +10,7 @@ from deploy.local.mailserver.mailbox import Journal, Mailbox, Report
 from shared.contracts import DeliveryReported
 from shared.messaging import EventPublisher, KafkaError, KafkaSettings, Publication
 from shared.telemetry import get_logger
+from shared.waiting import until
 
 PROVIDER = "smtp-local"
 _SOURCE = "recourse-mail"
@@ -74,11 +75,7 @@ class Reporter:
         """Until a message is added or the next report is due."""
         times = [report.due for journal in self._waiting.values() for report in journal.pending]
         delay = max(0.0, (min(times) - datetime.now(UTC)).total_seconds()) if times else None
-        try:
-            async with asyncio.timeout(delay):
-                await self._changed.wait()
-        except TimeoutError:
-            return
+        await until(self._changed, delay)
 
 
 def _publication(journal: Journal, report: Report) -> Publication:
