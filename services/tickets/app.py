@@ -10,6 +10,7 @@ from services.tickets.autoplay.outcomes import Outcomes as AutoplayOutcomes
 from services.tickets.autoplay.surroundings import Surroundings
 from services.tickets.bulk.api import BulkApi
 from services.tickets.bulk.jobs import BulkRunner
+from services.tickets.bulk.previews import BulkPreviewsApi
 from services.tickets.cancellations.api import CancellationsApi
 from services.tickets.customers import store as customers
 from services.tickets.customers.events import CustomerEvents
@@ -50,6 +51,7 @@ def build(context: Context[TicketsSettings]) -> Parts:
             AutoplaysApi(context.unit_of_work, surroundings, lead=lead),
             AutoplayCommandsApi(context.unit_of_work, surroundings, lead=lead),
             BulkApi(context.unit_of_work, bulk.wake),
+            BulkPreviewsApi(context.database),
             LimboApi(context.unit_of_work),
         ),
         handlers=[

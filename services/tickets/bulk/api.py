@@ -2,12 +2,14 @@
 
 from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import Annotated, Literal, Self
+from typing import Annotated, Self
 
 from pydantic import Field, StringConstraints, model_validator
 
 from services.tickets.bulk import store
 from services.tickets.bulk.domain import Bulk, BulkKind, BulkState, Progress, TicketRefused
+from services.tickets.bulk.previews import ORDER_FAILED, existing_order, require_confirmed
+from services.tickets.cancellations.confirmation import CONFIRMATION_OUTDATED, Confirmed
 from services.tickets.draws.api import DRAW_NOT_FOUND, DRAW_REFUSALS, change_of, decided, existing_draw, refuse
 from services.tickets.draws.catalogue import LOTTERY_NOT_FOUND
 from services.tickets.draws.domain import DrawEvent, DrawState
@@ -15,7 +17,6 @@ from services.tickets.draws.models import DrawPath, DrawView, Number, Reason
 from services.tickets.draws.store import database_time, save_draw
 from services.tickets.orders.api import ORDER_NOT_FOUND
 from services.tickets.orders.domain import Outcome
-from services.tickets.orders.store import orders_on_record
 from shared import audit
 from shared.contracts.base import Identifier
 from shared.db import Connection
@@ -36,11 +37,8 @@ from shared.web import (
 
 BULK_NOT_FOUND = ProblemType(404, "bulk_cancellation_not_found", "No such bulk cancellation")
 DRAW_NOT_CANCELLED = ProblemType(409, "draw_not_cancelled", "The draw is not cancelled")
-ORDER_FAILED = ProblemType(409, "order_failed", "The order failed and has no tickets")
 _NEWEST_FIRST = Keyset(tuple[str])
 _BY_TICKET = Keyset(tuple[str, str])
-
-_Confirmed = Annotated[Literal[True], Field(description="Must be true: prices are credited back, tickets are lost.")]
 
 
 class BulkPath(RequestModel):
@@ -49,14 +47,13 @@ class BulkPath(RequestModel):
     bulk_id: Annotated[str, StringConstraints(pattern=r"^[0-9a-f-]{36}$")]
 
 
-class BulkRequest(RequestModel):
+class BulkRequest(Confirmed):
     """All tickets of an order (`order_id`), or of a draw that is cancelled (`lottery_id` and `draw_number`)."""
 
     order_id: Identifier | None = None
     lottery_id: Identifier | None = None
     draw_number: Number | None = None
     reason: Reason
-    confirm: _Confirmed
 
     @model_validator(mode="after")
     def _one_target(self) -> Self:
@@ -66,11 +63,10 @@ class BulkRequest(RequestModel):
         return self
 
 
-class DrawCancellationRequest(RequestModel):
+class DrawCancellationRequest(Confirmed):
     """Why the draw is cancelled, and whether all its tickets are cancelled with it."""
 
     reason: Reason
-    confirm: _Confirmed
     cancel_tickets: bool = True
 
 
@@ -138,7 +134,7 @@ class BulkApi:
     @operation("POST", "/v1/bulk-cancellations", permission="tickets:cancel", status=202, idempotent=True,
                summary="Cancel all tickets of an order or of a cancelled draw", tags=("bulk cancellations",),
                problems=(ORDER_NOT_FOUND, ORDER_FAILED, LOTTERY_NOT_FOUND, DRAW_NOT_FOUND,
-                         DRAW_NOT_CANCELLED))  # fmt: skip
+                         DRAW_NOT_CANCELLED, CONFIRMATION_OUTDATED))  # fmt: skip
     async def cancel_in_bulk(self, ctx: RequestContext, body: BulkRequest) -> RenderedReply[BulkView]:
         """Answers at once; the tickets follow. Each is cancelled by the rules of a single one, and once.
 
@@ -151,6 +147,7 @@ class BulkApi:
 
             async def start() -> Reply[BulkView]:
                 bulk = await _target(connection, ctx, body)
+                await require_confirmed(connection, ctx, bulk, body)
                 view = await _start(connection, ctx, bulk)
                 return Reply(view, headers={"Location": f"/v1/bulk-cancellations/{view.bulk_id}"})
 
@@ -160,7 +157,8 @@ class BulkApi:
 
     @operation("POST", "/v1/lotteries/{lottery_id}/draws/{draw_number}/cancellation", permission="draws:write",
                status=202, idempotent=True, summary="Cancel a draw", tags=("draws",),
-               problems=(LOTTERY_NOT_FOUND, DRAW_NOT_FOUND, *DRAW_REFUSALS.values()))  # fmt: skip
+               problems=(LOTTERY_NOT_FOUND, DRAW_NOT_FOUND, CONFIRMATION_OUTDATED,
+                         *DRAW_REFUSALS.values()))  # fmt: skip
     async def cancel_draw(
         self, ctx: RequestContext, path: DrawPath, body: DrawCancellationRequest
     ) -> RenderedReply[DrawCancellationView]:
@@ -172,13 +170,14 @@ class BulkApi:
                 lottery, before = await existing_draw(connection, path, lock=True)
                 now = await database_time(connection)
                 refuse(before, DrawEvent.CANCELLED, now)
+                bulk = _new(ctx, body.reason, lottery=lottery.lottery, draw_number=before.draw_number)
+                await require_confirmed(connection, ctx, bulk, body)
                 after = decided(before, DrawState.CANCELLED, now, ctx.principal.subject, body.reason)
                 after = await save_draw(connection, after)
                 await audit.record(connection, ctx, change_of("draws.cancel", lottery, before, after))
                 view = DrawView.of(lottery, after, now)
                 if not body.cancel_tickets:
                     return Reply(DrawCancellationView(draw=view, bulk=None))
-                bulk = _new(ctx, body.reason, lottery=lottery.lottery, draw_number=after.draw_number)
                 started = await _start(connection, ctx, bulk)
                 headers = {"Location": f"/v1/bulk-cancellations/{started.bulk_id}"}
                 return Reply(DrawCancellationView(draw=view, bulk=started), headers=headers)
@@ -227,10 +226,7 @@ def _ticket_key(refusal: TicketRefused) -> tuple[str, str]:
 
 async def _target(connection: Connection, ctx: RequestContext, body: BulkRequest) -> Bulk:
     if body.order_id is not None:
-        found = (await orders_on_record(connection, [body.order_id])).get(body.order_id)
-        if found is None:
-            raise ORDER_NOT_FOUND(f"No order has the id {body.order_id}.")
-        if found[1] is Outcome.FAILED:
+        if (await existing_order(connection, body.order_id)).outcome is Outcome.FAILED:
             raise ORDER_FAILED(f"The order {body.order_id} failed; it has no tickets.")
         return _new(ctx, body.reason, order_id=body.order_id)
     path = DrawPath(lottery_id=body.lottery_id or "", draw_number=body.draw_number or 0)

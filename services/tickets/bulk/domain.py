@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
+from typing import NamedTuple
 
 
 class BulkKind(StrEnum):
@@ -47,6 +48,31 @@ class Progress:
     total: int = 0
     accepted: int = 0
     refused: Mapping[str, int] = field(default_factory=dict)
+
+
+class Target(NamedTuple):
+    """Whose tickets: those of an order, or of a draw."""
+
+    order_id: str | None = None
+    lottery: str | None = None
+    draw_number: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Forecast:
+    """What a bulk cancellation would do now: to `total` tickets, of which it would refuse some, by code.
+
+    `amounts` is what it would credit back in each currency, in minor units.
+    """
+
+    total: int
+    amounts: Mapping[str, int]
+    refused: Mapping[str, int]
+
+    @property
+    def accepted(self) -> int:
+        """How many tickets it would cancel."""
+        return self.total - sum(self.refused.values())
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,10 +3,12 @@
 from collections import Counter
 from collections.abc import Collection, Sequence
 from dataclasses import fields
+from typing import NamedTuple
 
 import asyncpg
 
 from services.tickets.bulk.domain import Bulk, BulkKind, BulkState, Chunk, Progress, TicketRefused
+from services.tickets.lifecycle.domain import State
 from shared.db import Connection
 
 # Small enough to hold its customers' locks, and the process, for some ten milliseconds only.
@@ -22,6 +24,16 @@ _SCOPES = {
         and t.order_id = o.order_id where o.order_id = $2""",
     BulkKind.DRAW: "tickets t where t.lottery = $2 and t.draw_number = $3",
 }
+
+
+class AlikeTickets(NamedTuple):
+    """How many tickets are alike in what a cancellation asks for; `amount` is their prices together, in minor units."""
+
+    state: State
+    paid_out: bool
+    currency: str
+    tickets: int
+    amount: int
 
 
 async def add(connection: Connection, bulk: Bulk) -> Bulk:
@@ -100,6 +112,17 @@ async def collect(connection: Connection, job: Bulk, *, live_only: bool) -> int:
         job.bulk_id, *target,
     )  # fmt: skip
     return int(tag.rpartition(" ")[2])
+
+
+async def tickets_of_draw(connection: Connection, lottery: str, draw_number: int) -> list[AlikeTickets]:
+    """The tickets of a draw, counted: one pass over them, whatever their number."""
+    rows = await connection.fetch(
+        """select t.state, t.paid_out_at is not null, o.currency, count(*), sum(t.price)
+           from tickets t join orders o on o.order_id = t.order_id
+           where t.lottery = $1 and t.draw_number = $2 group by 1, 2, 3""",
+        lottery, draw_number,
+    )  # fmt: skip
+    return [AlikeTickets(State(row[0]), row[1], row[2], int(row[3]), int(row[4])) for row in rows]
 
 
 async def go_on(connection: Connection, draws: Collection[tuple[str, int]]) -> None:

@@ -3,13 +3,14 @@
 from collections.abc import Sequence, Set
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Annotated, Literal
+from typing import Annotated
 
-from pydantic import Field, StringConstraints, ValidationInfo, field_validator
+from pydantic import Field, StringConstraints
 
 from services.tickets.cancellations import store
+from services.tickets.cancellations.confirmation import CONFIRMATION_OUTDATED, Confirmed, token_for
 from services.tickets.cancellations.decisions import NOT_FOUND, Ask, Denied, Desk, Granted
-from services.tickets.cancellations.domain import CancellationState, Shown, TooLate
+from services.tickets.cancellations.domain import CancellationState, TooLate
 from services.tickets.cancellations.events import cancellation_requested
 from services.tickets.customers.store import lock
 from services.tickets.lifecycle.api import PAID_OUT, TICKET_NOT_FOUND, TicketDetail, TicketPath, detail_of
@@ -25,7 +26,6 @@ from shared.web import (
     ProblemType,
     RenderedReply,
     RequestContext,
-    RequestModel,
     ResponseModel,
     claim,
     operation,
@@ -33,7 +33,6 @@ from shared.web import (
 )
 
 CANCELLATION_NOT_FOUND = ProblemType(404, "cancellation_not_found", "The ticket was never to be cancelled")
-CONFIRMATION_OUTDATED = ProblemType(409, "confirmation_outdated", "What was confirmed does not hold any more")
 REFUSALS = {
     Refused.ALREADY_CANCELLING: ProblemType(409, Refused.ALREADY_CANCELLING, "The ticket is being cancelled already"),
     Refused.ALREADY_CANCELLED: ProblemType(409, Refused.ALREADY_CANCELLED, "The ticket is cancelled already"),
@@ -48,25 +47,10 @@ _PROBLEMS: dict[str, ProblemType] = {problem.code: problem for problem in (*REFU
 Reason = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=2000, pattern=NO_NUL)]
 
 
-class CancellationRequest(RequestModel):
+class CancellationRequest(Confirmed):
     """Why the ticket is to be cancelled, and the agent's explicit confirmation: `confirm` or the preview's token."""
 
     reason: Reason
-    confirmation_token: Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")] | None = Field(
-        default=None, description="From the preview: the cancellation is refused when what it showed has changed."
-    )
-    confirm: Literal[True] | None = Field(
-        default=None,
-        validate_default=True,
-        description="Must be true, if no token is given: the price is credited back and the ticket is lost.",
-    )
-
-    @field_validator("confirm")
-    @classmethod
-    def _is_confirmed(cls, confirm: Literal[True] | None, info: ValidationInfo) -> Literal[True] | None:
-        if confirm is None and info.data.get("confirmation_token", "invalid") is None:
-            raise ValueError("give confirm: true, or the confirmation_token of the preview")
-        return confirm
 
 
 class CancellationPreview(ResponseModel):
@@ -197,7 +181,7 @@ class CancellationsApi:
             cancellable_until=desk.terms[ticket.ticket_id].until,
             code=denied.code if denied else None,
             detail=denied.detail if denied else None,
-            confirmation_token=None if denied else _shown(ticket, ctx).confirmation_token,
+            confirmation_token=None if denied else _token(ticket, ctx),
         )
 
     async def _commit(self, requests: Sequence[_Request]) -> Sequence[RenderedReply[TicketDetail] | Exception]:
@@ -241,16 +225,15 @@ def _decide_one(desk: Desk, request: _Request) -> _Accepted | Problem:
 
 def _outdated(ticket: Ticket | None, request: _Request) -> Problem | None:
     token = request.confirmation_token
-    if ticket is None or token is None or token == _shown(ticket, request.context).confirmation_token:
+    if ticket is None or token is None or token == _token(ticket, request.context):
         return None
     return CONFIRMATION_OUTDATED(
         f"The token does not confirm this: ticket {ticket.ticket_id} is {ticket.status}. Look at the preview again."
     )
 
 
-def _shown(ticket: Ticket, ctx: RequestContext) -> Shown:
-    subject = ctx.principal.subject
-    return Shown(ticket.ticket_id, ticket.status, ticket.bought.price, ticket.order.currency, subject)
+def _token(ticket: Ticket, ctx: RequestContext) -> str:
+    return token_for(ctx, ticket.ticket_id, ticket.status, ticket.bought.price, ticket.order.currency)
 
 
 def problem_of(denied: Denied) -> Problem:

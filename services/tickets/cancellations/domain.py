@@ -1,7 +1,7 @@
 """A cancellation: what an agent asked for, until when that is possible, and what accounts made of it."""
 
 import json
-from dataclasses import astuple, dataclass
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 from hashlib import sha256
@@ -72,21 +72,10 @@ class Terms:
         return TooLate.WINDOW_OVER if now >= self.until else None
 
 
-@dataclass(frozen=True, slots=True)
-class Shown:
-    """What a person is shown before they confirm a cancellation: `amount` is in minor units of `currency`."""
+def confirmation_token(subject: str, *shown: object) -> str:
+    """A digest, in hexadecimal, of what a person is shown before they confirm: the same again as long as that is.
 
-    ticket_id: str
-    status: str
-    amount: int
-    currency: str
-    subject: str
-
-    @property
-    def confirmation_token(self) -> str:
-        """A digest of all of it, in hexadecimal: the same again as long as the same would be shown.
-
-        It has no key: it grants nothing. Whoever sends it needs the permission all the same, and could send
-        `confirm` instead, so that there is nothing to gain by making one up.
-        """
-        return sha256(json.dumps(astuple(self)).encode()).hexdigest()
+    `shown` is what JSON can say. It has no key: it grants nothing. Whoever sends it needs the permission all the same,
+    and could send `confirm` instead, so that there is nothing to gain by making one up.
+    """
+    return sha256(json.dumps([*shown, subject], sort_keys=True).encode()).hexdigest()

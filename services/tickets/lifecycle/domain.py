@@ -245,13 +245,13 @@ class Changes:
 
     def refusal(self, ticket_id: str, event: TicketEvent) -> Refused | None:
         """Why the table refuses an event of one of the tickets, None when it does not."""
-        decision = _decision(self._tickets[ticket_id], event)
-        return decision if isinstance(decision, Refused) else None
+        ticket = self._tickets[ticket_id]
+        return refusal(ticket.state, event, paid_out=ticket.paid_out_at is not None)
 
     def apply(self, ticket_id: str, fact: Fact) -> Change | Ignored | Refused:
         """Apply a fact to one of the tickets by the table."""
         ticket = self._tickets[ticket_id]
-        decision = _decision(ticket, fact.event)
+        decision = _decision(ticket.state, fact.event, paid_out=ticket.paid_out_at is not None)
         if not isinstance(decision, State):
             return decision
         if fact.event is TicketEvent.PRIZE_PAID:
@@ -270,10 +270,16 @@ class Changes:
         return [result for result in results if isinstance(result, Change)]
 
 
-def _decision(ticket: Ticket, event: TicketEvent) -> Decision:
-    decision = TRANSITIONS[ticket.state][event]
+def refusal(state: State, event: TicketEvent, *, paid_out: bool) -> Refused | None:
+    """Why an event is refused of a ticket in this state, None when it is not. `paid_out`: it has won and was paid."""
+    decision = _decision(state, event, paid_out=paid_out)
+    return decision if isinstance(decision, Refused) else None
+
+
+def _decision(state: State, event: TicketEvent, *, paid_out: bool) -> Decision:
+    decision = TRANSITIONS[state][event]
     cancels = event in _REQUESTS and decision in {State.CANCELLING, State.CANCELLED}
-    return Refused.PAID_OUT if cancels and ticket.paid_out_at is not None else decision
+    return Refused.PAID_OUT if cancels and paid_out else decision
 
 
 def _limbo(state: State, fact: Fact) -> Limbo | None:
