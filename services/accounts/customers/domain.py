@@ -1,6 +1,7 @@
 """What may change about a customer, and who may change it."""
 
 import re
+import unicodedata
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -12,6 +13,7 @@ KeyOf = Callable[[str], str | None]
 
 _PHONE = re.compile(r"[0-9+() ./-]+")
 _NO_DIGIT = re.compile(r"[^0-9]")
+_DASHES = dict.fromkeys(map(ord, "\u2010\u2011\u2012\u2013\u2014\u2015\u2212"), "-")
 
 LEARNED_FIELDS = ("email", "phone", "language")
 # Names cannot be empty: these stand in the place of an erased customer's.
@@ -66,8 +68,26 @@ class Customer:
 
 
 def normalize_email(email: str) -> str:
-    """Without surrounding blanks and case: no mail provider of note tells addresses apart by case."""
-    return email.strip().lower()
+    """Without surrounding blanks and case: no mail provider of note tells addresses apart by case.
+
+    Letters are composed, and a domain is in its own letters, however either was typed.
+    """
+    email = email.strip().lower()
+    if email.isascii() and "xn--" not in email:
+        return email
+    name, at, domain = unicodedata.normalize("NFC", email).rpartition("@")
+    try:
+        return name + at + domain.encode("ascii").decode("idna")
+    except UnicodeError:
+        return name + at + domain
+
+
+def plain_phone(text: str) -> str:
+    """The text with plain digits, blanks and dashes in the place of others that look like them, as pages have them."""
+    if text.isascii():
+        return text
+    visible = "".join(character for character in text if unicodedata.category(character) != "Cf")
+    return unicodedata.normalize("NFKC", visible).translate(_DASHES)
 
 
 def normalize_phone(phone: str) -> str | None:

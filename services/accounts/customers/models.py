@@ -6,12 +6,12 @@ from functools import cache
 from typing import Annotated, Any, Self
 from zoneinfo import available_timezones
 
-from pydantic import AfterValidator, Field, StringConstraints, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints, model_validator
 
 from services.accounts.activity.models import ActivityView
-from services.accounts.customers.domain import Status
+from services.accounts.customers.domain import Status, plain_phone
 from services.accounts.customers.profile import Account, Profile
-from shared.contracts.base import NO_NUL, EmailAddress, Language, LongText, PhoneNumber
+from shared.contracts.base import NO_NUL, EmailAddress, Language, LongText
 from shared.web import Personal, RequestModel, ResponseModel
 
 
@@ -29,8 +29,13 @@ def known_time_zone(name: str) -> str:
 
 Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200, pattern=NO_NUL)]
 Email = Annotated[EmailAddress, StringConstraints(strip_whitespace=True)]
-# A number without a digit could not be looked up.
-Phone = Annotated[PhoneNumber, StringConstraints(strip_whitespace=True, pattern=r"[0-9]")]
+# What events may say, and with a digit: a number without one could not be looked up. One pattern, since of two
+# the later one alone would count.
+Phone = Annotated[
+    str,
+    BeforeValidator(lambda text: plain_phone(text) if isinstance(text, str) else text),
+    StringConstraints(strip_whitespace=True, min_length=3, max_length=40, pattern=r"^[0-9+() ./-]*[0-9][0-9+() ./-]*$"),
+]
 TimeZone = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_+/-]{1,64}$"), AfterValidator(known_time_zone)]
 
 

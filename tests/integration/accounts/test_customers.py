@@ -100,6 +100,34 @@ async def test_registration_needs_name_email_and_phone(accounts: Accounts, missi
     assert [error["field"] for error in problem["errors"]] == [f"body.{missing}"]
 
 
+@pytest.mark.parametrize(
+    "phone", ["+61 491 570 156 ext 5", "0491570156x7", "call 0491 570 156", "+ ( )", "0491_570_156"]
+)
+async def test_what_is_more_than_a_number_is_a_clear_problem(accounts: Accounts, phone: str) -> None:
+    problem = await register(accounts, phone=phone, status=422)
+    assert [error["field"] for error in problem["errors"]] == ["body.phone"]
+    await accounts.apply(purchase("c1", "o1"))
+    problem = await accounts.call("PATCH", "/v1/customers/c1", {"phone": phone}, status=422, If_Match="*")
+    assert [error["field"] for error in problem["errors"]] == ["body.phone"]
+
+
+@pytest.mark.parametrize(
+    ("email", "phone"),
+    [
+        ("jose\u0301@müller.example", "+61\u00a0491\u00a0570\u2013156"),
+        ("JOSÉ@xn--mller-kva.example", "\u202a+61 491 570 156\u202c"),
+    ],
+)
+async def test_a_duplicate_is_one_in_whatever_way_it_was_typed_or_copied(
+    accounts: Accounts, email: str, phone: str
+) -> None:
+    created = await register(accounts, email="josé@müller.example")
+    problem = await register(accounts, "k2", email="b@example.com", phone=phone, status=409)
+    assert problem["customer_id"] == created["customer_id"]
+    problem = await register(accounts, "k3", email=email, phone="0400 000 000", status=409)
+    assert problem["customer_id"] == created["customer_id"]
+
+
 async def test_an_edit_needs_the_version_that_was_read_but_not_the_balance(accounts: Accounts) -> None:
     await accounts.apply(purchase("c1", "o1"))
     first = await accounts.etag("/v1/customers/c1")
