@@ -28,11 +28,12 @@ from services.accounts.reconciliation.api import ReconciliationApi
 from services.accounts.reconciliation.events import remember_cancelled
 from services.accounts.reconciliation.jobs import Reconciliation
 from services.accounts.search.api import SearchApi
-from services.accounts.search.events import learn_identifiers
+from services.accounts.search.events import learn_checkouts, learn_identifiers
 from services.accounts.settings import AccountsSettings
 from services.accounts.trail.api import TrailApi
 from services.accounts.withdrawals.api import WithdrawalsApi
 from shared.contracts import (
+    CheckoutCompleted,
     PurchaseFailed,
     TicketCancellationRequested,
     TicketCancelled,
@@ -67,6 +68,12 @@ async def ticket_cancelled(batch: Batch[TicketCancelled]) -> None:
     """A line of the timeline, and the word of tickets for the reconciliation."""
     await record(batch)
     await remember_cancelled(batch)
+
+
+async def checkout_completed(batch: Batch[CheckoutCompleted]) -> None:
+    """A line of the timeline, and ids to search by: its purchase may be long in coming."""
+    await record(batch)
+    await learn_checkouts(batch.connection, [event.data for event in batch.events])
 
 
 # What takes personal data out of each feature that keeps any besides the customers' own rows.
@@ -133,6 +140,7 @@ def _handlers(settings: AccountsSettings, phones: Phones) -> list[AnyHandler]:
         Handler(TicketCancellationRequested, cancellation_requested),
         Handler(TicketsPaymentRetried, retry_payments),
         Handler(TicketCancelled, ticket_cancelled, ordered=False),
+        Handler(CheckoutCompleted, checkout_completed, ordered=False),
         *activity_handlers(),
     ]
 

@@ -196,4 +196,4 @@ _ACTIVITIES: Mapping[type[Event], Callable[[Any], Activity]] = {
     PointsClawedBack: _points_clawed_back,
     **AUTOPLAYS,
 }
-_WITH_OTHER_EFFECTS = {CartChanged, TicketCancellationRequested, TicketCancelled}
+_WITH_OTHER_EFFECTS = {CartChanged, CheckoutCompleted, TicketCancellationRequested, TicketCancelled}

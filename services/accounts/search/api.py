@@ -25,7 +25,7 @@ class SearchApi:
         Names are found in any order of their words, with or without accents, by a part, and with typing errors.
         """
         async with self._database.read() as connection:
-            results = await quick.search(connection, query.q, number=self._phones.number(query.q), limit=query.limit)
+            results = await quick.search(connection, query.q, number=_number(self._phones, query.q), limit=query.limit)
         found = list(results.customers.values())
         items = [
             FoundView(
@@ -59,5 +59,9 @@ def _form(query: FormQuery, phones: Phones) -> form.Form:
     if query.name and not typed:
         raise VALIDATION_FAILED(errors=[{"field": "query.name", "message": "There is no letter in it."}])
     email = domain.untagged_email(query.email) if query.email else None
-    phone = domain.TypedNumber(digits, phones.number(query.phone)) if query.phone and digits else None
+    phone = domain.TypedNumber(digits, _number(phones, query.phone)) if query.phone and digits else None
     return form.Form(Details(email, phone, query.receipt_id), typed)
+
+
+def _number(phones: Phones, text: str) -> str | None:
+    return phones.number(domain.typed_phone(text))

@@ -2,11 +2,13 @@
 
 import re
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import permutations
+from itertools import islice, permutations
 from typing import Literal, NamedTuple
 from uuid import UUID
+
+from services.accounts.customers.domain import normalize_email, plain_phone
 
 IdKind = Literal["customer", "order", "ticket", "receipt", "transaction", "checkout"]
 Kind = IdKind | Literal["email", "phone", "name"]
@@ -18,7 +20,11 @@ PHONE_END = 7
 _MIN_PHONE_DIGITS = 6
 
 _IDENTIFIER = re.compile(r"[A-Za-z0-9._:-]{1,64}")
-_PHONE = re.compile(r"[0-9+() ./\-\u2010-\u2015\u00a0]+")
+_AROUND = " \t\r\n#\"'<>«»“”‘’,;()[]"
+_ADDRESS = re.compile(r"[^\s<>()\[\]\"',;:]*@[^\s<>()\[\]\"',;:]*")
+_PHONE = re.compile(r"[0-9+() ./-]+")
+_SCHEME = re.compile(r"(?:tel|phone|ph|mob|mobile|fax|sms|whatsapp)[.:]*\s*(?=[+(0-9])")
+_EXTENSION = re.compile(r"\s*(?:[,;]?\s*(?:ext|extn|extension|x)[.:=]?|#)\s*[0-9]{1,6}$")
 _NO_WORD = re.compile(r"[\W_]+")
 _TRUNK_ZERO = re.compile(r"\(0\) ?")
 _APOSTROPHES = dict.fromkeys(map(ord, "'’‘ʼ`´"))
@@ -26,7 +32,20 @@ _APOSTROPHES = dict.fromkeys(map(ord, "'’‘ʼ`´"))
 _LETTERS = str.maketrans(
     {"ß": "ss", "æ": "ae", "œ": "oe", "ø": "o", "đ": "d", "ð": "d", "þ": "th", "ł": "l", "ħ": "h", "ı": "i", "ŋ": "n"}
 )
-_ALPHABET = "abcdefghijklmnopqrstuvwxyz"
+# Letters of the scripts in which a letter may be mistyped, as they are when folded.
+_ALPHABETS = (
+    "abcdefghijklmnopqrstuvwxyz",
+    "αβγδεζηθικλμνξοπρστυφχψω",
+    "абвгдежзиклмнопрстуфхцчшщъыьэюяєіґђјљњћџ",
+    "אבגדהוזחטיךכלםמןנסעףפץצקרשת",
+    "ابتثجحخدذرزسشصضطظعغفقكلمنهويىةءپچژکگی",
+    "აბგდევზთიკლმნოპჟრსტუფქღყშჩცძწჭხჯჰ",
+    "աբգդեզէըթժիլխծկհձղճմյնշոչպջռսվտրցւփքօֆ",
+)
+# Words are taken apart up to this length, and in so many ways.
+_MAX_SPLIT_LENGTH = 40
+_MAX_GUESSES = 12
+_MIN_BEGINNING = 3
 
 # How far a word may be from what was typed, and how that counts when results are put in order.
 EXACT, BEGINNING, ONE_ERROR, PART, TWO_ERRORS = range(5)
@@ -43,14 +62,20 @@ class Sought:
     words: tuple[str, ...]
     has_digits: bool
 
+    @property
+    def looks_like_email(self) -> bool:
+        """Whether it is more like a part of an address than like a name."""
+        return self.email is not None or (self.identifier is not None and not self.identifier.isalnum())
+
 
 def classify(text: str) -> Sought:
     """Everything that the text may be. An id may look like a phone number, or like a name."""
     text = text.strip()
+    bare = text.strip(_AROUND)
     is_email = "@" in text
     return Sought(
-        identifier=text if _IDENTIFIER.fullmatch(text) else None,
-        entry_id=_uuid(text),
+        identifier=bare if _IDENTIFIER.fullmatch(bare) else None,
+        entry_id=_uuid(bare),
         email=untagged_email(text) if is_email else None,
         phone=phone_digits(text),
         words=() if is_email else words_of(text),
@@ -65,14 +90,34 @@ def _uuid(text: str) -> UUID | None:
         return None
 
 
-def untagged_email(address: str) -> str:
-    """The address in lower case, without a tag between `+` and `@`."""
-    return re.sub(r"\+[^@]*", "", address.strip().lower(), count=1)
+def typed_email(text: str) -> str:
+    """The address in a text, as it is compared: also of one with the name before it, as mail programs copy it."""
+    found = _ADDRESS.search(text)
+    return normalize_email(found[0].rstrip(".") if found else text)
+
+
+def untagged_email(text: str) -> str:
+    """The address in a text, without a tag between `+` and `@`."""
+    return re.sub(r"\+[^@]*", "", typed_email(text), count=1)
+
+
+def email_beginning(text: str) -> str | None:
+    """How an address begins that may be meant by a text; None when it is none, or all of one."""
+    text = text.strip()
+    if len(text) < _MIN_BEGINNING or text.startswith("@") or any(character.isspace() for character in text):
+        return None
+    return normalize_email(text)
+
+
+def typed_phone(text: str) -> str:
+    """The text without what people write around a number: `tel:` before it, an extension behind it."""
+    text = _TRUNK_ZERO.sub("", plain_phone(text).strip().lower())
+    return _EXTENSION.sub("", _SCHEME.sub("", text, count=1))
 
 
 def phone_digits(text: str) -> str | None:
     """The digits of what may be a phone number; None when it cannot be one."""
-    text = _TRUNK_ZERO.sub("", unicodedata.normalize("NFKC", text.strip()))
+    text = typed_phone(text)
     if not _PHONE.fullmatch(text):
         return None
     digits = "".join(character for character in text if character in "0123456789")
@@ -129,12 +174,44 @@ def word_pairs(words: Sequence[str]) -> list[tuple[str, str]]:
 
 def one_error_away(word: str) -> list[str]:
     """Every text that one error makes of a word: a letter left out, added, replaced, or two exchanged."""
+    letters = [letter for alphabet in _ALPHABETS if not set(alphabet).isdisjoint(word) for letter in alphabet]
     splits = [(word[:n], word[n:]) for n in range(len(word) + 1)]
     made = {left + right[1:] for left, right in splits if right}
     made |= {left + right[1] + right[0] + right[2:] for left, right in splits if len(right) > 1}
-    made |= {left + letter + right[1:] for left, right in splits if right for letter in _ALPHABET}
-    made |= {left + letter + right for left, right in splits for letter in _ALPHABET}
+    made |= {left + letter + right[1:] for left, right in splits if right for letter in letters}
+    made |= {left + letter + right for left, right in splits for letter in letters}
     return sorted(made - {word, ""})
+
+
+def parts_of(word: str) -> set[str]:
+    """Every part of a word that may be a word of its own: of two letters at least where a letter is not a syllable."""
+    least = 2 if word.isascii() else 1
+    length = len(word)
+    if length > _MAX_SPLIT_LENGTH:
+        return set()
+    return {word[n:m] for n in range(length) for m in range(n + least, length + 1)} - {word}
+
+
+def taken_apart(word: str, known: Collection[str]) -> Iterator[tuple[str, ...]]:
+    """The ways to write a word as two or three known ones."""
+    for end in range(1, len(word)):
+        if word[:end] not in known:
+            continue
+        if word[end:] in known:
+            yield word[:end], word[end:]
+        for second in range(end + 1, len(word)):
+            if word[end:second] in known and word[second:] in known:
+                yield word[:end], word[end:second], word[second:]
+
+
+def guesses(typed: Sequence[str], known: Collection[str]) -> list[tuple[str, ...]]:
+    """Names that may be meant by one that nobody has: words joined, taken apart, or one of several left out."""
+    joined = [(*typed[:n], typed[n] + typed[n + 1], *typed[n + 2 :]) for n in range(len(typed) - 1)]
+    apart = (
+        (*typed[:n], *parts, *typed[n + 1 :]) for n, word in enumerate(typed) for parts in taken_apart(word, known)
+    )
+    fewer = [(*typed[:n], *typed[n + 1 :]) for n in range(len(typed))] if len(typed) > 2 else []
+    return [*dict.fromkeys([*joined, *fewer, *islice(apart, _MAX_GUESSES)])]
 
 
 def errors_allowed(word: str) -> int:

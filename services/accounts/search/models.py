@@ -14,8 +14,8 @@ class SearchQuery(RequestModel):
     """One box."""
 
     q: _Text = Field(
-        description="A name or a part of it, an e-mail address, a phone number, or the id of a customer, an order, "
-        "a ticket, a receipt, a transaction or a checkout."
+        description="A name or a part of it, an e-mail address or how it begins, a phone number, or the id of a "
+        "customer, an order, a ticket, a receipt, a transaction or a checkout."
     )
     limit: int = Field(default=20, ge=1, le=50, description="Customers at most.")
 
@@ -26,7 +26,9 @@ class FormQuery(PageQuery):
     name: _Text | None = Field(default=None, description="Words of the name, or how they begin, in any order.")
     email: _Text | None = Field(default=None, description="In any case, with or without its tag.")
     phone: _Text | None = Field(default=None, description="Written in any usual way.")
-    receipt_id: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._:-]{1,64}$")] | None = None
+    receipt_id: Annotated[str, StringConstraints(strip_whitespace=True, pattern=r"^[A-Za-z0-9._:-]{1,64}$")] | None = (
+        None
+    )
 
     @model_validator(mode="after")
     def _something_is_given(self) -> Self:

@@ -1,5 +1,6 @@
 """The search box: what a text may be is looked up in turn, exact identifiers first."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from services.accounts.search import domain, store
@@ -44,6 +45,10 @@ async def search(connection: Connection, text: str, *, number: str | None, limit
     # What is an identifier with digits is hardly a name as well.
     if sought.words and not (sought.has_digits and results.customers) and len(results.customers) <= limit:
         await _by_name(connection, sought, results, limit + 1)
+        if not results.customers:
+            await _by_guess(connection, sought.words, results, limit + 1)
+    if not results.customers or (sought.looks_like_email and len(results.customers) <= limit):
+        await _by_email_beginning(connection, text, results, limit + 1)
     return results
 
 
@@ -87,6 +92,29 @@ async def _by_name(connection: Connection, sought: Sought, results: Results, lim
     )
     for rank, _, customer_id in ranked[:limit]:
         results.add(customers[customer_id], Match("name", exact=rank == 0))
+
+
+async def _by_guess(connection: Connection, typed: Sequence[str], results: Results, limit: int) -> None:
+    """Names that nobody has as typed: written as one word or as several, or with one word less."""
+    parts = set().union(*map(domain.parts_of, typed))
+    known = await store.known_words(connection, parts) if parts else set()
+    found: list[str] = []
+    for guess in domain.guesses(typed, known):
+        found += await store.find_exact_name(connection, [*dict.fromkeys(guess)], limit=limit)
+        if len(found) >= limit:
+            break
+    customers = await store.customers(connection, found) if found else {}
+    for customer_id in [*dict.fromkeys(found)][:limit]:
+        results.add(customers[customer_id], Match("name", exact=False))
+
+
+async def _by_email_beginning(connection: Connection, text: str, results: Results, limit: int) -> None:
+    beginning = domain.email_beginning(text)
+    found = await store.find_email_beginning(connection, beginning, limit=limit) if beginning else []
+    customers = await store.customers(connection, found) if found else {}
+    for customer_id in found:
+        if customer_id not in results.customers:
+            results.add(customers[customer_id], Match("email", exact=False))
 
 
 def _rank(typed: list[str], name: str, customer: store.Customer, words: tuple[str, ...]) -> int | None:

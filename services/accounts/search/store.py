@@ -55,6 +55,21 @@ async def add_identifiers(connection: Connection, rows: Sequence[tuple[str, IdKi
     await insert_rows(connection, "identifiers", _IDENTIFIER_TYPES, rows)
 
 
+async def add_missing_identifiers(connection: Connection, rows: Sequence[tuple[str, IdKind, str]]) -> None:
+    """The same for ids that may be on record already."""
+    if rows:
+        await connection.execute(
+            """insert into identifiers (value, kind, customer_id)
+               select distinct value, kind, customer_id
+               from unnest($1::text[], $2::text[], $3::text[]) as given (value, kind, customer_id)
+               where not exists (
+                   select from identifiers i
+                   where lower(i.value) = lower(given.value) and i.value = given.value and i.kind = given.kind
+                     and i.customer_id = given.customer_id)""",
+            *zip(*rows, strict=True),
+        )
+
+
 async def index_names(connection: Connection, names: Sequence[Named], *, are_new: bool) -> None:
     """Make customers findable by their names, instead of the names that are stored; the caller holds their locks."""
     pairs = {(*pair, each.customer_id) for each in names for pair in _pairs(each)}
@@ -130,6 +145,22 @@ async def find_exact_name(connection: Connection, words: Sequence[str], *, limit
                                          and m.customer_id = n.customer_id))
                order by word, other, customer_id limit $4) as found""",
         first, others[0] if others else None, others[1:], limit,
+    )  # fmt: skip
+    return [row[0] for row in rows]
+
+
+async def known_words(connection: Connection, words: Iterable[str]) -> set[str]:
+    """Those of the words that are in use."""
+    rows = await connection.fetch("select distinct word from name_words where word = any($1::text[])", list(words))
+    return {row[0] for row in rows}
+
+
+async def find_email_beginning(connection: Connection, beginning: str, *, limit: int) -> list[str]:
+    """Ids of customers whose address begins so, by address."""
+    rows = await connection.fetch(
+        """select customer_id from customers where email_key >= $1 and email_key < $1 || $2
+           order by email_key, customer_id limit $3""",
+        beginning, _END, limit,
     )  # fmt: skip
     return [row[0] for row in rows]
 

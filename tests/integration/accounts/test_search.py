@@ -1,10 +1,12 @@
 """Finding customers: search box and search form."""
 
+import json
 from typing import Any
 from urllib.parse import quote
 
 import pytest
 
+from shared.contracts import CheckoutCompleted
 from shared.web import Role
 from tests.support.accounts import Accounts, cancellation, customer, failed_purchase, purchase
 
@@ -92,6 +94,73 @@ async def test_names_in_any_order_with_accents_errors_and_in_part(
         "Anne-Marie Dubois", "John Smith", "Sukarno Sukarno",
     )  # fmt: skip
     assert [each[0] for each in await search(accounts, text)] == found
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("o brien", ["c0"]), ("brien o sean", ["c0"]), ("vanderberg", ["c1"]), ("pieter vanderberg", ["c1"]),
+        ("annemarie", ["c2"]), ("anne marie dupont durand", ["c2"]), ("joseangel garcia", ["c3"]),
+        ("田中さくら", ["c4"]), ("عبدالله", ["c5"]), ("William J. Smith", ["c6"]), ("mr william smith", ["c6"]),
+        ("Перов", ["c7"]), ("Петрав", ["c7"]), ("Παπαδοπυλος", ["c8"]), ("zz william", []),
+    ],
+)  # fmt: skip
+async def test_names_are_found_however_they_are_set_apart_and_in_any_script(
+    accounts: Accounts, text: str, found: list[str]
+) -> None:
+    await names(
+        accounts, "Sean O'Brien", "Pieter van der Berg", "Anne-Marie Dupont-Durand", "José Ángel García", "さくら 田中",
+        "محمد عبد الله", "William Smith", "Иван Петров", "Γιώργος Παπαδόπουλος",
+    )  # fmt: skip
+    assert [each[0] for each in await search(accounts, text)] == found
+
+
+@pytest.mark.parametrize(
+    ("text", "exact"),
+    [
+        ("Jane Doe <Jane.Doe@Example.com>", True), ("mailto:jane.doe@example.com", True),
+        ("<jane.doe@example.com>.", True), ("jane.doe@", False), ("JANE.DOE@exam", False), ("jane.d", False),
+        ("jane.doe", False),
+    ],
+)  # fmt: skip
+async def test_addresses_are_found_as_mail_programs_copy_them_and_by_how_they_begin(
+    accounts: Accounts, text: str, *, exact: bool
+) -> None:
+    await accounts.apply(purchase("c1", "o1", email="jane.doe@example.com"), purchase("c2", "o2"))
+    assert await search(accounts, text) == [("c1", "email", exact)]
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["+61 2 9374 4000 ext 12", "0293744000 x12", "(02) 9374-4000;ext=5", "tel:+61-2-9374-4000", "Tel. 02 9374 4000",
+     "\u202a+61 2 9374 4000\u202c", "02\u20139374\u00a04000", "+６１ 2 9374 4000 #12", "WhatsApp: +61293744000"],
+)  # fmt: skip
+async def test_numbers_are_found_with_what_is_written_around_them(accounts: Accounts, text: str) -> None:
+    await accounts.apply(purchase("c1", "o1", phone="+61 2 9374 4000"), purchase("c2", "o2"))
+    assert await search(accounts, text) == [("c1", "phone", True)]
+    assert await form(accounts, f"phone={quote(text)}") == ["c1"]
+
+
+@pytest.mark.parametrize("text", ["#o1", '"o1"', "<O1>", "o1,", "(o1)"])
+async def test_ids_are_found_as_they_are_quoted(accounts: Accounts, text: str) -> None:
+    await accounts.apply(purchase("c1", "o1"))
+    assert await search(accounts, text) == [("c1", "order", True)]
+
+
+async def test_a_checkout_is_found_before_its_purchase_comes_and_once_after_it(accounts: Accounts) -> None:
+    await accounts.apply(purchase("c1", "o1"))
+    item = {"lottery": "Lotto", "draw_number": 1, "offer_id": "b", "offer_label": "B", "price": 1000, "quantity": 2}
+    told = {
+        "customer_id": "c1", "checkout_id": "chk-9", "purchase_id": "o9", "occurred_at": "2026-11-22T09:00:00Z",
+        "amount": 2000, "currency": "AUD", "items": [item],
+    }  # fmt: skip
+    await accounts.apply(CheckoutCompleted.model_validate_json(json.dumps(told)))
+    await accounts.apply(CheckoutCompleted.model_validate_json(json.dumps(told)))
+    assert await search(accounts, "CHK-9") == [("c1", "checkout", True)]
+    assert await search(accounts, "o9") == [("c1", "order", True)]
+    await accounts.apply(purchase("c1", "o9"))
+    assert await search(accounts, "o9") == [("c1", "order", True)]
+    assert len(await accounts.fetch("select from identifiers where value = 'chk-9'")) == 1
 
 
 async def test_what_fits_exactly_comes_first(accounts: Accounts) -> None:
@@ -188,6 +257,7 @@ async def test_the_form_combines_its_fields(accounts: Accounts) -> None:
     assert await form(accounts, "name=ada%20adam") == ["c4"]
     assert await form(accounts, "receipt_id=rcp-552190") == ["c1", "c2", "c3", "c4"]
     assert await form(accounts, "receipt_id=rcp-552190&email=home@example.com&name=bob") == ["c2"]
+    assert await form(accounts, "receipt_id=%20RCP-552190%20&name=bob") == ["c2"]
     assert await form(accounts, "receipt_id=rcp-1&name=ada") == []
 
 
