@@ -93,9 +93,11 @@ def credited(customer: str, cancellation: str, order: str = "o1", *, kind: str =
     return BalanceCredited.model_validate_json(orjson.dumps(data))
 
 
-def reversal_refused(customer: str, cancellation: str, order: str = "o1") -> BalanceRefused:
+def reversal_refused(
+    customer: str, cancellation: str, order: str = "o1", *, code: str = "already_reversed"
+) -> BalanceRefused:
     """Accounts did not credit a cancelled ticket's price back."""
-    return _refused(customer, {"kind": "cancellation", "id": cancellation, "order_id": order}, "already_reversed")
+    return _refused(customer, {"kind": "cancellation", "id": cancellation, "order_id": order}, code)
 
 
 def _refused(customer: str, cause: dict[str, str], code: str, *, at: datetime | None = None) -> BalanceRefused:

@@ -13,7 +13,8 @@ from services.tickets.draws.catalogue import LOTTERY_NOT_FOUND
 from services.tickets.draws.domain import DrawEvent, DrawState, decide
 from services.tickets.draws.models import DrawPath
 from services.tickets.draws.store import database_time
-from services.tickets.lifecycle.domain import TicketEvent, refusal
+from services.tickets.lifecycle.table import Refused, TicketEvent
+from services.tickets.lifecycle.table import decide as decide_ticket
 from services.tickets.orders.api import ORDER_NOT_FOUND, OrderPath
 from services.tickets.orders.domain import Order, Outcome
 from services.tickets.orders.store import order as order_with_tickets
@@ -150,8 +151,9 @@ async def _of_draw(connection: Connection, lottery: str, draw_number: int) -> Fo
     total = 0
     for alike in await store.tickets_of_draw(connection, lottery, draw_number):
         total += alike.tickets
-        if code := refusal(alike.state, TicketEvent.CANCELLATION_REQUESTED, paid_out=alike.paid_out):
-            refused[code] += alike.tickets
+        decision = decide_ticket(alike.state, TicketEvent.CANCELLATION_REQUESTED, paid_out=alike.paid_out)
+        if isinstance(decision, Refused):
+            refused[decision] += alike.tickets
         else:
             amounts[alike.currency] += alike.amount
     return Forecast(total, amounts, refused)

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import asyncpg
 
 from services.tickets.bulk.domain import Bulk, BulkKind, BulkState, Chunk, Progress, TicketRefused
-from services.tickets.lifecycle.domain import State
+from services.tickets.lifecycle.table import State
 from shared.db import Connection
 
 # Small enough to hold its customers' locks, and the process, for some ten milliseconds only.
@@ -146,6 +146,21 @@ async def go_on(connection: Connection, draws: Collection[tuple[str, int]]) -> N
         [lottery for lottery, _ in draws],
         [draw_number for _, draw_number in draws],
     )
+
+
+async def jobs_of_draws(
+    connection: Connection, draws: Collection[tuple[str, int]]
+) -> dict[tuple[str, int], tuple[str, str]]:
+    """(reason, requested by) of the newest job of each of these draws that has one."""
+    rows = await connection.fetch(
+        """select distinct on (lottery, draw_number) lottery, draw_number, reason, requested_by
+           from unnest($1::text[], $2::bigint[]) as asked (lottery, draw_number)
+               join bulk_cancellations b using (lottery, draw_number)
+           where b.kind = 'draw' order by lottery, draw_number, bulk_id desc""",
+        [lottery for lottery, _ in draws],
+        [draw_number for _, draw_number in draws],
+    )
+    return {(row[0], row[1]): (row[2], row[3]) for row in rows}
 
 
 async def take_chunk(connection: Connection, bulk_id: str) -> Chunk | None:

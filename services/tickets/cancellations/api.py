@@ -14,7 +14,8 @@ from services.tickets.cancellations.domain import CancellationState, TooLate
 from services.tickets.cancellations.events import cancellation_requested
 from services.tickets.customers.store import lock
 from services.tickets.lifecycle.api import PAID_OUT, TICKET_NOT_FOUND, TicketDetail, TicketPath, detail_of
-from services.tickets.lifecycle.domain import Refused, Status, Ticket
+from services.tickets.lifecycle.domain import Ticket
+from services.tickets.lifecycle.table import Refused, Status
 from shared import audit
 from shared.contracts.base import NO_NUL
 from shared.db import Connection, Database, GroupCommit

@@ -7,8 +7,9 @@ from typing import Self
 
 from services.tickets.cancellations import store
 from services.tickets.cancellations.domain import Cancellation, Terms, TooLate
-from services.tickets.lifecycle.domain import Change, Changes, Fact, Refused, Status, Ticket, TicketEvent
+from services.tickets.lifecycle.domain import Change, Changes, Fact, Ticket
 from services.tickets.lifecycle.store import save_changes, tickets_by_id
+from services.tickets.lifecycle.table import Refused, Status, TicketEvent
 from shared.db import Connection
 from shared.ids import uuid7
 

@@ -90,6 +90,16 @@ async def latest_cancellation(connection: Connection, ticket_id: str) -> Cancell
     return None if row is None else _cancellation_of(row)
 
 
+async def never_asked_back(connection: Connection, ticket_ids: Sequence[str]) -> set[str]:
+    """Those of the tickets that have no cancellation, so that accounts was never asked for their price."""
+    rows = await connection.fetch(
+        """select ticket_id from unnest($1::text[]) as asked (ticket_id)
+           where not exists (select 1 from cancellations c where c.ticket_id = asked.ticket_id)""",
+        ticket_ids,
+    )
+    return {row[0] for row in rows}
+
+
 async def settle_cancellations(connection: Connection, settled: Sequence[Cancellation]) -> None:
     """Write what became of cancellations, each given once, as it stands now."""
     if not settled:

@@ -6,8 +6,9 @@ from typing import Self
 from pydantic import Field
 
 from services.tickets.lifecycle import store
-from services.tickets.lifecycle.domain import Refused, Status, Ticket
+from services.tickets.lifecycle.domain import Ticket
 from services.tickets.lifecycle.store import TimelineEntry
+from services.tickets.lifecycle.table import Refused, Status
 from services.tickets.limbo.domain import Resolution, suggest
 from shared.contracts.base import Identifier
 from shared.db import Database
@@ -70,7 +71,7 @@ class LimboView(ResponseModel):
         """What a ticket waits for, None when it is not in limbo."""
         if ticket.limbo is None:
             return None
-        action, advice = suggest(ticket.state, ticket.limbo.code, paid_out=ticket.paid_out_at is not None)
+        action, advice = suggest(ticket)
         limbo = ticket.limbo
         return cls(code=limbo.code, reason=limbo.reason, since=limbo.since, suggested_action=action, advice=advice)
 

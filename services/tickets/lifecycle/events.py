@@ -2,7 +2,8 @@
 
 from collections.abc import Sequence
 
-from services.tickets.lifecycle.domain import Change, State
+from services.tickets.lifecycle.domain import Change
+from services.tickets.lifecycle.table import State
 from services.tickets.orders.domain import BoughtTicket
 from shared.contracts import Event, TicketsInLimbo, TicketsPaid
 from shared.contracts.purchases import PurchasedTicket

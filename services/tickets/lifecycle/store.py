@@ -7,7 +7,8 @@ from typing import Any
 
 import asyncpg
 
-from services.tickets.lifecycle.domain import Change, Limbo, State, Ticket
+from services.tickets.lifecycle.domain import Change, Limbo, Ticket
+from services.tickets.lifecycle.table import State
 from services.tickets.orders.domain import BoughtTicket, Order, Outcome
 from shared.db import Connection
 
@@ -20,7 +21,8 @@ _BOUGHT_COLUMNS = f"""t.ticket_id, t.position, t.lottery, t.draw_number, {DRAW_A
     coalesce(d.closes_at, t.draw_closes_at), t.offer_id, t.offer_label, t.price, t.autoplay_id"""
 _BOUGHT_WIDTH = 10
 TICKET_COLUMNS = f"""{ORDER_COLUMNS}, {_BOUGHT_COLUMNS}, t.state, t.version, t.limbo_code, t.limbo_reason,
-    t.limbo_since, t.paid_out_at, c.first_name, c.last_name, c.revision + coalesce(d.version, 0)"""
+    t.limbo_since, t.paid_out_at, d.outcome is not distinct from 'cancelled', c.first_name, c.last_name,
+    c.revision + coalesce(d.version, 0)"""
 DRAWS = "left join draws d on d.lottery = t.lottery and d.draw_number = t.draw_number and d.origin = 'api'"
 # What `TICKET_COLUMNS` are selected from.
 TICKETS = f"""tickets t
@@ -52,7 +54,9 @@ def order_of(columns: Sequence[Any]) -> Order:
 
 def ticket_of(row: asyncpg.Record) -> Ticket:
     """The ticket in `TICKET_COLUMNS`."""
-    state, version, code, reason, since, paid_out_at, *named, revision = row[_ORDER_WIDTH + _BOUGHT_WIDTH :]
+    state, version, code, reason, since, paid_out_at, draw_cancelled, *named, revision = row[
+        _ORDER_WIDTH + _BOUGHT_WIDTH :
+    ]
     return Ticket(
         order=order_of(row[:_ORDER_WIDTH]),
         bought=BoughtTicket(*row[_ORDER_WIDTH : _ORDER_WIDTH + _BOUGHT_WIDTH]),
@@ -62,6 +66,7 @@ def ticket_of(row: asyncpg.Record) -> Ticket:
         customer_name=full_name(*named),
         shown_revision=revision,
         paid_out_at=paid_out_at,
+        draw_cancelled=draw_cancelled,
     )
 
 
@@ -141,6 +146,18 @@ def _columns(change: Change) -> tuple[Any, ...]:
         limbo.since if limbo else None,
         ticket.paid_out_at,
     )
+
+
+async def was_paid(connection: Connection, ticket: Ticket) -> bool:
+    """Whether the ticket was ever paid, and so announced as such, until it stood as it is given."""
+    return bool(
+        await connection.fetchval(
+            """select exists (select 1 from ticket_timeline
+                              where customer_id = $1 and ticket_id = $2 and state = 'paid'
+                                and version <= $3)""",
+            ticket.order.customer_id, ticket.ticket_id, ticket.version,
+        )
+    )  # fmt: skip
 
 
 async def timeline(connection: Connection, ticket_id: str, *, before: int | None, limit: int) -> list[TimelineEntry]:

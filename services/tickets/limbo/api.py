@@ -18,8 +18,9 @@ from services.tickets.lifecycle.api import (
     detail_of,
     summary_of,
 )
-from services.tickets.lifecycle.domain import Refused, Ticket
+from services.tickets.lifecycle.domain import Ticket
 from services.tickets.lifecycle.store import tickets_by_id
+from services.tickets.lifecycle.table import Refused
 from services.tickets.limbo import store
 from services.tickets.limbo.decisions import OrderPartlyResolvedError, Verdict, resolve
 from services.tickets.limbo.domain import Resolution
@@ -40,6 +41,7 @@ from shared.web import (
 
 NOT_IN_LIMBO = ProblemType(409, Refused.NOT_IN_LIMBO, "The ticket is not in limbo")
 ORDER_PARTLY_RESOLVED = ProblemType(409, "order_partly_resolved", "Other tickets of the order are not in limbo")
+DRAW_CANCELLED = ProblemType(409, Refused.DRAW_CANCELLED, "The draw of the ticket was cancelled")
 _OLDEST_FIRST = Keyset(tuple[datetime, str])
 
 Reason = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=2000, pattern=NO_NUL)]
@@ -83,7 +85,7 @@ class LimboApi:
 
     @operation("POST", "/v1/tickets/{ticket_id}/resolution", permission="tickets:resolve", idempotent=True,
                summary="Decide on a ticket in limbo", tags=("limbo",),
-               problems=(TICKET_NOT_FOUND, NOT_IN_LIMBO, PAID_OUT, ORDER_PARTLY_RESOLVED))  # fmt: skip
+               problems=(TICKET_NOT_FOUND, NOT_IN_LIMBO, PAID_OUT, DRAW_CANCELLED, ORDER_PARTLY_RESOLVED))  # fmt: skip
     async def resolve_ticket(
         self, ctx: RequestContext, path: TicketPath, body: ResolutionRequest
     ) -> RenderedReply[TicketDetail]:
@@ -92,6 +94,7 @@ class LimboApi:
         `cancel_and_refund`: it is cancelled; a price that may have been charged is credited back by accounts, one that
         was refused or is back already is not.
         `retry`: accounts decides anew on the payment, for all tickets of the order, or on the reversal.
+        When the draw was cancelled, nothing counts as paid any more and no payment is asked for.
         """
         async with self._unit_of_work.begin() as transaction:
             connection = transaction.connection
@@ -118,6 +121,9 @@ async def _resolve(ctx: RequestContext, transaction: Transaction, ticket: Ticket
         ) from None
     if after is Refused.PAID_OUT:
         raise PAID_OUT(f"A prize on ticket {ticket.ticket_id} was paid out: confirm it as paid.")
+    if after is Refused.DRAW_CANCELLED:
+        draw = f"Draw {ticket.bought.draw_number} of {ticket.bought.lottery}"
+        raise DRAW_CANCELLED(f"{draw} was cancelled: cancel and refund ticket {ticket.ticket_id}.")
     if isinstance(after, Refused):
         raise NOT_IN_LIMBO(f"The status of ticket {ticket.ticket_id} is {ticket.status}.")
     change = audit.Change(

@@ -7,9 +7,10 @@ from services.tickets.cancellations.decisions import Ask, new_cancellation, requ
 from services.tickets.cancellations.domain import Cancellation
 from services.tickets.cancellations.events import cancellation_requested, ticket_cancelled
 from services.tickets.cancellations.store import insert_cancellations, latest_cancellation
-from services.tickets.lifecycle.domain import Change, Changes, Fact, Refused, State, Ticket
+from services.tickets.lifecycle.domain import Change, Changes, Fact, Ticket
 from services.tickets.lifecycle.events import announcements
-from services.tickets.lifecycle.store import save_changes, tickets_of_orders
+from services.tickets.lifecycle.store import save_changes, tickets_of_orders, was_paid
+from services.tickets.lifecycle.table import Refused, State
 from services.tickets.limbo.domain import Resolution, was_charged
 from services.tickets.limbo.store import ask_again
 from shared.contracts import TicketsPaymentRetried
@@ -55,29 +56,33 @@ async def resolve(transaction: Transaction, ticket: Ticket, verdict: Verdict) ->
 
 
 async def _follow(transaction: Transaction, before: Ticket, change: Change, cancellation: Cancellation) -> None:
-    charged = before.limbo is not None and was_charged(before.state, before.limbo.code)
+    announced = await was_paid(transaction.connection, before)
     if change.ticket.state is State.CANCELLING:
         await insert_cancellations(transaction.connection, [cancellation])
         transaction.publish(cancellation_requested(cancellation))
     elif change.ticket.state is State.CANCELLED:
         # Of a ticket that was never paid nobody has heard anything that would have to be taken back.
-        earlier = await latest_cancellation(transaction.connection, before.ticket_id) if charged else None
+        charged = before.limbo is not None and was_charged(before.state, before.limbo.code)
+        heard_of = charged or announced
+        earlier = await latest_cancellation(transaction.connection, before.ticket_id) if heard_of else None
         if earlier is not None:
             transaction.publish(ticket_cancelled(earlier, change))
-    elif not charged:
-        # One that was paid before has been announced as such.
+    elif not announced:
         for announcement in announcements([change]):
             transaction.publish(announcement)
 
 
-async def _retry_payment(transaction: Transaction, ticket: Ticket, verdict: Verdict) -> Ticket:
+async def _retry_payment(transaction: Transaction, ticket: Ticket, verdict: Verdict) -> Ticket | Refused:
+    """Ask for the payment of the whole order. A ticket of it whose draw is cancelled waits, to be refunded if paid."""
     order = ticket.order
     tickets = await tickets_of_orders(transaction.connection, [(order.customer_id, order.order_id)])
     if any(each.state not in _PAYMENT for each in tickets):
         raise OrderPartlyResolvedError
+    changes = Changes(tickets)
+    if (refused := changes.refusal(ticket.ticket_id, verdict.resolution.event)) is not None:
+        return refused
     retry_id = str(uuid7())
     fact = Fact(verdict.resolution.event, verdict.at, retry_id, verdict.by, reason=verdict.reason)
-    changes = Changes(tickets)
     changes.apply_to_all([each.ticket_id for each in tickets], fact)
     await save_changes(transaction.connection, changes.made)
     await ask_again(transaction.connection, [each.ticket_id for each in tickets])

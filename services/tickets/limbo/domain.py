@@ -3,7 +3,8 @@
 from collections.abc import Mapping
 from enum import StrEnum
 
-from services.tickets.lifecycle.domain import State, TicketEvent
+from services.tickets.lifecycle.domain import Ticket
+from services.tickets.lifecycle.table import State, TicketEvent
 
 
 class Resolution(StrEnum):
@@ -34,21 +35,31 @@ _NO_PAYMENT = "Accounts will not book this payment: cancel, and have the custome
 _BACK = "The money is back already: cancel."
 _FREE = "No money was taken: cancel. Retry if the payment has been booked since."
 _WON = "A prize on it was paid out, so that it cannot be cancelled: confirm it as paid."
+_NO_DRAW = "Its draw is cancelled: cancel. What was charged, or still is, is credited back."
 _BY_HAND = "Accounts cannot credit this: adjust the balance there by hand if it is owed, then cancel."
 
 
-def suggest(state: State, code: str, *, paid_out: bool = False) -> tuple[Resolution, str]:
-    """The action that fits why a ticket is in limbo, and advice for the agent. `paid_out`: it has won and was paid."""
-    if paid_out:
+def suggest(ticket: Ticket) -> tuple[Resolution, str]:
+    """The action that fits why a ticket is in limbo, and advice for the agent.
+
+    Raises:
+        ValueError: the ticket is not in limbo.
+    """
+    if ticket.limbo is None:
+        raise ValueError(f"ticket {ticket.ticket_id} is not in limbo")
+    if ticket.paid_out_at is not None:
         return Resolution.CONFIRM_PAID, _WON
-    if state is State.LIMBO_PAYMENT_OVERDUE:
+    code = ticket.limbo.code
+    if ticket.state is State.LIMBO_REVERSAL_REFUSED:
+        if code == "already_reversed":
+            return Resolution.CANCEL_AND_REFUND, _BACK
+        return Resolution.CANCEL_AND_REFUND, _FREE if code in NOTHING_CHARGED else _BY_HAND
+    if ticket.draw_cancelled:
+        return Resolution.CANCEL_AND_REFUND, _NO_DRAW
+    if ticket.state is State.LIMBO_PAYMENT_OVERDUE:
         return Resolution.RETRY, _LATE
-    if state is State.LIMBO_PAYMENT_REFUSED:
-        covered = code == "insufficient_balance"
-        return (Resolution.RETRY, _TOP_UP) if covered else (Resolution.CANCEL_AND_REFUND, _NO_PAYMENT)
-    if code == "already_reversed":
-        return Resolution.CANCEL_AND_REFUND, _BACK
-    return Resolution.CANCEL_AND_REFUND, _FREE if code in NOTHING_CHARGED else _BY_HAND
+    covered = code == "insufficient_balance"
+    return (Resolution.RETRY, _TOP_UP) if covered else (Resolution.CANCEL_AND_REFUND, _NO_PAYMENT)
 
 
 def was_charged(state: State, code: str) -> bool:

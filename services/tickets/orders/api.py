@@ -10,7 +10,8 @@ from pydantic import Field
 
 from services.tickets.customers.store import united_ids
 from services.tickets.lifecycle.api import TicketSummary, summary_of
-from services.tickets.lifecycle.domain import Status, Ticket, states_shown_as
+from services.tickets.lifecycle.domain import Ticket
+from services.tickets.lifecycle.table import Status, states_shown_as
 from services.tickets.orders import store
 from services.tickets.orders.archive import archived_before
 from services.tickets.orders.domain import Outcome

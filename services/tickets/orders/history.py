@@ -14,8 +14,9 @@ from functools import partial
 from itertools import chain
 from typing import Any, Literal
 
-from services.tickets.lifecycle.domain import State, Ticket
+from services.tickets.lifecycle.domain import Ticket
 from services.tickets.lifecycle.store import DRAW_AT, DRAWS, TICKET_COLUMNS, TICKETS, ticket_of
+from services.tickets.lifecycle.table import State
 from shared.db import Connection
 
 Column = Literal[

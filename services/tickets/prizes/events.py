@@ -3,8 +3,9 @@
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
 
-from services.tickets.lifecycle.domain import Changes, Fact, Ticket, TicketEvent
+from services.tickets.lifecycle.domain import Changes, Fact, Ticket
 from services.tickets.lifecycle.store import save_changes, tickets_by_id
+from services.tickets.lifecycle.table import TicketEvent
 from services.tickets.orders.events import cause_of_ticket
 from services.tickets.prizes import store
 from services.tickets.prizes.store import Prize

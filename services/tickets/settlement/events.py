@@ -9,14 +9,16 @@ from typing import Any
 from services.tickets.autoplay.outcomes import Outcome as AutoplayOutcome
 from services.tickets.autoplay.outcomes import Outcomes as AutoplayOutcomes
 from services.tickets.cancellations.domain import Cancellation, CancellationState
-from services.tickets.cancellations.events import ticket_cancelled
-from services.tickets.cancellations.store import cancellations_by_id, settle_cancellations
-from services.tickets.lifecycle.domain import Change, Changes, Fact, State, TicketEvent
+from services.tickets.cancellations.events import cancellation_requested, ticket_cancelled
+from services.tickets.cancellations.store import cancellations_by_id, insert_cancellations, settle_cancellations
+from services.tickets.lifecycle.domain import Change, Changes, Fact
 from services.tickets.lifecycle.events import announcements
 from services.tickets.lifecycle.store import save_changes, tickets_by_id, tickets_of_orders
+from services.tickets.lifecycle.table import State, TicketEvent
 from services.tickets.orders.domain import Outcome
 from services.tickets.orders.events import cause_of
 from services.tickets.orders.store import orders_on_record
+from services.tickets.settlement.refunds import refund_late_payments
 from shared.contracts import BalanceCredited, BalanceDebited, BalanceRefused
 from shared.messaging import AnyHandler, Batch, Handler, Received
 
@@ -105,6 +107,7 @@ async def _settle_payments(batch: Batch[Any], results: Sequence[Result]) -> None
         of_order[ticket.order.customer_id, ticket.order.order_id].append(ticket.ticket_id)
     changes = Changes(tickets)
     unknown = []
+    paid: dict[str, Received[Any]] = {}
     for result in results:
         ticket_ids = of_order.get((result.event.key, _order_of(result)))
         if ticket_ids is None:
@@ -112,7 +115,13 @@ async def _settle_payments(batch: Batch[Any], results: Sequence[Result]) -> None
             continue
         for announcement in announcements(changes.apply_to_all(ticket_ids, result.fact)):
             batch.publish(announcement, cause=result.event)
+        if result.fact.event is TicketEvent.PAYMENT_CONFIRMED:
+            paid |= dict.fromkeys(ticket_ids, result.event)
+    refunds = await refund_late_payments(batch.connection, changes, tickets, paid)
     await save_changes(batch.connection, changes.made)
+    await insert_cancellations(batch.connection, refunds)
+    for refund in refunds:
+        batch.publish(cancellation_requested(refund), cause=paid[refund.ticket_id])
     await _set_aside(batch, [(result, _order_of(result)) for result in unknown])
 
 

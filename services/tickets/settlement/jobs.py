@@ -5,9 +5,10 @@ from datetime import datetime, timedelta
 from itertools import groupby
 
 from services.tickets.customers.store import lock_free
-from services.tickets.lifecycle.domain import Change, Changes, Fact, TicketEvent
+from services.tickets.lifecycle.domain import Change, Changes, Fact
 from services.tickets.lifecycle.events import announcements
 from services.tickets.lifecycle.store import save_changes, tickets_by_id
+from services.tickets.lifecycle.table import TicketEvent
 from services.tickets.settlement.store import overdue_tickets
 from shared.db import Connection
 from shared.messaging import UnitOfWork

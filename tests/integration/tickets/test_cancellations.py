@@ -9,7 +9,7 @@ import pytest
 
 from services.tickets.cancellations import store
 from services.tickets.cancellations.api import CancellationsApi
-from services.tickets.lifecycle.domain import TicketEvent
+from services.tickets.lifecycle.table import TicketEvent
 from shared.contracts import TicketCancellationRequested, TicketsPaid
 from shared.db import Connection
 from shared.web import operations_of

@@ -10,19 +10,8 @@ from hypothesis import strategies as st
 
 from services.tickets.cancellations.api import REFUSALS
 from services.tickets.cancellations.domain import TooLate
-from services.tickets.lifecycle.domain import (
-    TRANSITIONS,
-    Change,
-    Changes,
-    Fact,
-    Ignored,
-    Refused,
-    State,
-    Status,
-    Ticket,
-    TicketEvent,
-    states_shown_as,
-)
+from services.tickets.lifecycle.domain import Change, Changes, Fact, Ticket
+from services.tickets.lifecycle.table import TRANSITIONS, Ignored, Refused, State, Status, TicketEvent, states_shown_as
 from services.tickets.orders.domain import BoughtTicket, Order, Outcome
 
 pytestmark = pytest.mark.requirement("T3")
@@ -61,6 +50,9 @@ class Model:
                 self._resolve(event)
         elif event is TicketEvent.CANCELLATION_REQUESTED:
             if self.reversal == "none" and self.payment in {"open", "confirmed"} and not self.paid_out:
+                self.reversal = "requested"
+        elif event is TicketEvent.CHARGED_LATE:
+            if self.status is Status.CANCELLED and not self.paid_out:
                 self.reversal = "requested"
         elif event in {TicketEvent.REVERSAL_CREDITED, TicketEvent.REVERSAL_REFUSED}:
             self._reverse(credited=event is TicketEvent.REVERSAL_CREDITED)
@@ -102,13 +94,15 @@ def test_the_table_is_total() -> None:
     assert {(state, event) for state in TRANSITIONS for event in TRANSITIONS[state]} == set(product(State, TicketEvent))
 
 
-def test_every_state_can_be_reached_and_none_but_cancelled_is_an_end() -> None:
+def test_every_state_can_be_reached_and_cancelled_is_only_left_for_a_late_charge() -> None:
     reached = {State.PURCHASED}
     for _ in State:
         reached |= {to for state in reached for to in TRANSITIONS[state].values() if isinstance(to, State)}
     assert reached == set(State)
-    ends = {state for state in State if not {*TRANSITIONS[state].values()} & {*State} - {state}}
-    assert ends == {State.CANCELLED}
+    left = {
+        event for event, to in TRANSITIONS[State.CANCELLED].items() if to not in {*Ignored, *Refused, State.CANCELLED}
+    }
+    assert left == {TicketEvent.CHARGED_LATE}
 
 
 def test_only_an_agents_request_is_refused_and_each_refusal_has_a_problem() -> None:
@@ -118,7 +112,7 @@ def test_only_an_agents_request_is_refused_and_each_refusal_has_a_problem() -> N
         else:
             assert not isinstance(TRANSITIONS[state][event], Ignored)
     assert all(problem.code == code.value for code, problem in REFUSALS.items())
-    assert {*REFUSALS, Refused.NOT_IN_LIMBO} == {*Refused, *TooLate}
+    assert {*REFUSALS, Refused.NOT_IN_LIMBO, Refused.DRAW_CANCELLED} == {*Refused, *TooLate}
 
 
 @pytest.mark.parametrize(

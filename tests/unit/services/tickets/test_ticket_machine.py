@@ -10,7 +10,8 @@ import pytest
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
-from services.tickets.lifecycle.domain import Change, Changes, Fact, Refused, State, Status, Ticket, TicketEvent
+from services.tickets.lifecycle.domain import Change, Changes, Fact, Ticket
+from services.tickets.lifecycle.table import Refused, State, Status, TicketEvent
 from services.tickets.limbo.domain import Resolution, suggest
 from tests.unit.services.tickets.test_lifecycle_domain import ticket
 
@@ -129,7 +130,7 @@ class Tickets(RuleBasedStateMachine):
             found = self.now(name)
             assert (found.limbo is not None) == (found.status is Status.LIMBO)
             if found.limbo is not None:
-                action, advice = suggest(found.state, found.limbo.code, paid_out=found.paid_out_at is not None)
+                action, advice = suggest(found)
                 assert self.changes.refusal(name, action.event) is None
                 assert advice
 

@@ -1,0 +1,68 @@
+"""Payments that come too late: the ticket is cancelled, or its draw is. Nobody keeps that money: it is asked back."""
+
+from collections.abc import Iterable, Sequence
+
+from services.tickets.bulk.store import jobs_of_draws
+from services.tickets.cancellations.decisions import Ask, new_cancellation, requested
+from services.tickets.cancellations.domain import Cancellation
+from services.tickets.cancellations.store import never_asked_back
+from services.tickets.draws.store import database_time
+from services.tickets.lifecycle.domain import Changes, Ticket
+from services.tickets.lifecycle.table import State, TicketEvent
+from shared.db import Connection
+
+ACTOR = "recourse/tickets"
+REASON = "The payment was booked after the ticket was cancelled because it had been refused"
+
+
+async def refund_late_payments(
+    connection: Connection, changes: Changes, before: Iterable[Ticket], paid: Iterable[str]
+) -> list[Cancellation]:
+    """Cancel those of the tickets `paid` that must not stay so; returns the cancellations, not yet recorded.
+
+    `before` has the tickets as they were. Those of a cancelled draw that waited in limbo were passed over by its job;
+    it takes care of all others. A ticket that an agent cancelled in limbo was never charged as far as they could know.
+    """
+    states = {ticket.ticket_id: ticket.state for ticket in before}
+    tickets = [ticket for ticket_id in paid if (ticket := changes.ticket(ticket_id)) is not None]
+    asks = [
+        *await _of_cancelled_draws(connection, [each for each in tickets if states[each.ticket_id].is_limbo]),
+        *await _of_cancelled_tickets(connection, [each for each in tickets if each.state is State.CANCELLED]),
+    ]
+    if not asks:
+        return []
+    now = await database_time(connection)
+    cancellations = []
+    for ticket, event, ask in asks:
+        cancellation = new_cancellation(ticket, ask, now)
+        if changes.refusal(ticket.ticket_id, event) is None:
+            changes.apply(ticket.ticket_id, requested(cancellation, event))
+            cancellations.append(cancellation)
+    return cancellations
+
+
+async def _of_cancelled_draws(
+    connection: Connection, left_limbo: Sequence[Ticket]
+) -> list[tuple[Ticket, TicketEvent, Ask]]:
+    tickets = [each for each in left_limbo if each.state is State.PAID and each.draw_cancelled]
+    if not tickets:
+        return []
+    jobs = await jobs_of_draws(connection, {(each.bought.lottery, each.bought.draw_number) for each in tickets})
+    return [
+        (ticket, TicketEvent.CANCELLATION_REQUESTED, Ask(ticket.ticket_id, *job))
+        for ticket in tickets
+        if (job := jobs.get((ticket.bought.lottery, ticket.bought.draw_number))) is not None
+    ]
+
+
+async def _of_cancelled_tickets(
+    connection: Connection, cancelled: Sequence[Ticket]
+) -> list[tuple[Ticket, TicketEvent, Ask]]:
+    if not cancelled:
+        return []
+    never = await never_asked_back(connection, [ticket.ticket_id for ticket in cancelled])
+    return [
+        (ticket, TicketEvent.CHARGED_LATE, Ask(ticket.ticket_id, REASON, ACTOR))
+        for ticket in cancelled
+        if ticket.ticket_id in never
+    ]
