@@ -83,6 +83,7 @@ def _shown(autoplay: Autoplay) -> dict[str, Any]:
             "cadence": schedule.cadence.value,
             "weekdays": [day.value for day in schedule.weekdays],
             "every": schedule.every,
+            "first_draw_number": schedule.first_draw_number,
             "day_of_month": schedule.day_of_month,
         },
         "payment_method": terms.payment_method,

@@ -138,6 +138,8 @@ class AutoplayRunner:
             if after.state is RunState.PENDING and circumstances.offer is not None:
                 purchases.buy(after, circumstances.offer, named[run.customer_id])
                 bought_again.append((run, after))
+                # Another run of the same AutoPlay may be due with it.
+                around[run.autoplay_id] = replace(circumstances, spent=circumstances.spent + after.cost)
             elif after.state is RunState.PAID:
                 purchases.confirm(after, circumstances.now)
             else:

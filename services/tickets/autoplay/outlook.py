@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 from services.tickets.autoplay.domain import Autoplay, State
 from services.tickets.autoplay.run_store import runs_by_key
 from services.tickets.autoplay.runs import Circumstances
-from services.tickets.autoplay.schedule import Draw, next_draw
+from services.tickets.autoplay.schedule import Draw, month_of, next_draw
 from services.tickets.autoplay.surroundings import Surroundings
 from services.tickets.draws.store import database_time
 from shared.db import Connection
@@ -54,7 +54,7 @@ class Outlook:
 async def outlook_of(
     connection: Connection, autoplay: Autoplay, surroundings: Surroundings, *, lead: timedelta
 ) -> Outlook:
-    """Look ahead. What will have been spent when the run is due is guessed from what is spent now."""
+    """Look ahead. When the next run is due in this calendar month, what is spent in it counts against its limit."""
     now = await database_time(connection)
     around = (await surroundings.of(connection, [autoplay], now=now, since=now))[autoplay.autoplay_id]
     draws = [(autoplay.customer_id, autoplay.autoplay_id, draw.number) for draw in around.draws]
@@ -77,11 +77,13 @@ def _next_run(autoplay: Autoplay, draw: Draw, around: Circumstances, begins: dat
     sold = offer is not None and offer.active
     cost = offer.price * terms.games if offer is not None and sold else None
     limit = terms.spending_limit
+    # Never the present moment: it would be another one each time somebody looks.
+    runs_at = draw.due_at(lead) if autoplay.runs else max(begins, draw.due_at(lead))
+    spent = around.spent if runs_at < month_of(around.now, around.zone)[1] else 0
     return NextRun(
         draw=draw,
-        # Never the present moment: it would be another one each time somebody looks.
-        runs_at=draw.due_at(lead) if autoplay.runs else max(begins, draw.due_at(lead)),
+        runs_at=runs_at,
         cost=cost,
         currency=offer.currency if offer is not None and sold else None,
-        exceeds_spending_limit=cost is not None and limit is not None and around.spent + cost > limit,
+        exceeds_spending_limit=cost is not None and limit is not None and spent + cost > limit,
     )
