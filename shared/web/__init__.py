@@ -66,7 +66,7 @@ from shared.web.idempotency import (
     record,
     recording,
 )
-from shared.web.models import Instant, RequestModel, ResponseModel
+from shared.web.models import ConfirmFlag, Instant, RequestModel, ResponseModel
 from shared.web.operations import operation, operations_of
 from shared.web.paging import Keyset, Page, PageQuery
 from shared.web.permissions import ROLE_PERMISSIONS, Permission, Role
@@ -83,6 +83,7 @@ __all__ = [
     "MIGRATIONS",
     "ROLE_PERMISSIONS",
     "VALIDATION_FAILED",
+    "ConfirmFlag",
     "Content",
     "IdempotencyRaceError",
     "IdempotentRequest",

@@ -1,9 +1,9 @@
 """Bases of request and response bodies. Field types such as `Identifier` come from `shared.contracts`."""
 
 from datetime import UTC, datetime
-from typing import Annotated
+from typing import Annotated, Literal
 
-from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict
+from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict
 
 
 def _in_utc(moment: datetime) -> datetime:
@@ -15,6 +15,17 @@ def _in_utc(moment: datetime) -> datetime:
 
 # A time with its zone in a request, as UTC, that every clock and database can hold.
 Instant = Annotated[AwareDatetime, AfterValidator(_in_utc)]
+
+
+def _is_flag(value: object) -> object:
+    # To Python 1 and 1.0 are True as well.
+    if value is not None and not isinstance(value, bool):
+        raise ValueError("Input should be true.")
+    return value
+
+
+# An explicit confirmation in a request.
+ConfirmFlag = Annotated[Literal[True], BeforeValidator(_is_flag)]
 
 
 class RequestModel(BaseModel):

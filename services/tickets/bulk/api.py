@@ -204,24 +204,31 @@ class BulkApi:
     async def get_bulk_cancellation(self, path: BulkPath) -> BulkView:
         """How far it has come."""
         async with self._database.read() as connection:
-            found = await store.bulk(connection, path.bulk_id)
+            found = await _existing(connection, path)
             progress = await store.progress(connection, [path.bulk_id])
-        if found is None:
-            raise BULK_NOT_FOUND(f"No bulk cancellation has the id {path.bulk_id}.")
         return BulkView.of(found, progress.get(path.bulk_id))
 
     @operation("GET", "/v1/bulk-cancellations/{bulk_id}/refusals", permission="tickets:read",
-               summary="Tickets that a bulk cancellation could not cancel", tags=("bulk cancellations",))  # fmt: skip
+               summary="Tickets that a bulk cancellation could not cancel", tags=("bulk cancellations",),
+               problems=(BULK_NOT_FOUND,))  # fmt: skip
     async def list_bulk_refusals(self, ctx: RequestContext, path: BulkPath, query: PageQuery) -> Page[RefusalView]:
         """By customer and ticket, with the reason for each."""
         after = _BY_TICKET.position(ctx, query)
         async with self._database.read() as connection:
+            await _existing(connection, path)
             found = await store.refusals(connection, path.bulk_id, after=after, limit=query.limit + 1)
         return _BY_TICKET.page(ctx, query, found, key=_ticket_key, item=RefusalView.model_validate)
 
 
 def _ticket_key(refusal: TicketRefused) -> tuple[str, str]:
     return refusal.customer_id, refusal.ticket_id
+
+
+async def _existing(connection: Connection, path: BulkPath) -> Bulk:
+    found = await store.bulk(connection, path.bulk_id)
+    if found is None:
+        raise BULK_NOT_FOUND(f"No bulk cancellation has the id {path.bulk_id}.")
+    return found
 
 
 async def _target(connection: Connection, ctx: RequestContext, body: BulkRequest) -> Bulk:

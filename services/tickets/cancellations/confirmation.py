@@ -1,11 +1,11 @@
 """The explicit confirmation that a cancellation needs, of one ticket or of many: a flag, or the token of a preview."""
 
-from typing import Annotated, Literal
+from typing import Annotated
 
 from pydantic import Field, StringConstraints, ValidationInfo, field_validator
 
 from services.tickets.cancellations.domain import confirmation_token
-from shared.web import ProblemType, RequestContext, RequestModel
+from shared.web import ConfirmFlag, ProblemType, RequestContext, RequestModel
 
 CONFIRMATION_OUTDATED = ProblemType(409, "confirmation_outdated", "What was confirmed does not hold any more")
 
@@ -16,7 +16,7 @@ class Confirmed(RequestModel):
     confirmation_token: Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")] | None = Field(
         default=None, description="From the preview: the request is refused when what it showed has changed."
     )
-    confirm: Literal[True] | None = Field(
+    confirm: ConfirmFlag | None = Field(
         default=None,
         validate_default=True,
         description="Must be true, if no token is given: prices are credited back and tickets are lost.",
@@ -24,7 +24,7 @@ class Confirmed(RequestModel):
 
     @field_validator("confirm")
     @classmethod
-    def _is_confirmed(cls, confirm: Literal[True] | None, info: ValidationInfo) -> Literal[True] | None:
+    def _is_confirmed(cls, confirm: ConfirmFlag | None, info: ValidationInfo) -> ConfirmFlag | None:
         if confirm is None and info.data.get("confirmation_token", "invalid") is None:
             raise ValueError("give confirm: true, or the confirmation_token of the preview")
         return confirm

@@ -7,7 +7,7 @@ from pydantic import Field, StringConstraints
 
 from services.tickets.draws.domain import Draw, DrawState, Lottery, Offer
 from shared.contracts.base import NO_NUL, Currency, Identifier, ShortText
-from shared.web import Instant, PageQuery, RequestModel, ResponseModel
+from shared.web import ConfirmFlag, Instant, PageQuery, RequestModel, ResponseModel
 
 Minutes = Annotated[int, Field(ge=0, le=60 * 24 * 31, description="Minutes before a draw closes.")]
 Price = Annotated[int, Field(ge=0, le=10**12, description="Minor units of the currency.")]
@@ -140,7 +140,7 @@ class DrawAction(RequestModel):
     """An explicit confirmation, and why."""
 
     reason: Reason | None = None
-    confirm: Literal[True] = Field(description="Must be true: this cannot be taken back.")
+    confirm: ConfirmFlag = Field(description="Must be true: this cannot be taken back.")
 
 
 class OfferView(ResponseModel):

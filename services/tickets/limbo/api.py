@@ -1,7 +1,7 @@
 """Operations on tickets in limbo."""
 
 from datetime import datetime
-from typing import Annotated, Literal
+from typing import Annotated
 
 from pydantic import Field, StringConstraints
 
@@ -28,6 +28,7 @@ from shared import audit
 from shared.contracts.base import NO_NUL, Identifier
 from shared.messaging import Transaction, UnitOfWork
 from shared.web import (
+    ConfirmFlag,
     Keyset,
     Page,
     PageQuery,
@@ -64,7 +65,7 @@ class ResolutionRequest(RequestModel):
 
     action: Resolution
     reason: Reason
-    confirm: Literal[True] = Field(description="Must be true: this cannot be taken back.")
+    confirm: ConfirmFlag = Field(description="Must be true: this cannot be taken back.")
 
 
 class LimboApi:

@@ -267,5 +267,7 @@ async def test_the_tickets_of_a_draw_need_the_right_and_a_cancelled_draw(partiti
     assert (agent.status, agent.body["permission"]) == (403, "draws:write")
     early = await api.post("/v1/bulk-cancellations", body, key="k")
     assert (early.status, early.body["code"]) == (409, "draw_not_cancelled")
-    assert (await api.get(f"/v1/bulk-cancellations/{'0' * 36}")).status == 404
+    for path in ("", "/refusals"):
+        unknown = await api.get(f"/v1/bulk-cancellations/{'0' * 36}{path}")
+        assert (unknown.status, unknown.body["code"]) == (404, "bulk_cancellation_not_found")
     assert (await api.get("/v1/bulk-cancellations")).body["items"] == []

@@ -143,6 +143,7 @@ async def test_a_token_of_another_status_is_outdated(partition: Partition, api: 
         ({}, "body.confirm"),
         ({"confirm": None}, "body.confirm"),
         ({"confirm": False}, "body.confirm"),
+        ({"confirm": 1}, "body.confirm"),
         ({"confirmation_token": "made up"}, "body.confirmation_token"),
     ],
 )

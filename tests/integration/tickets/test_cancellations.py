@@ -49,6 +49,7 @@ async def test_a_cancellation_is_accepted_recorded_and_published(partition: Part
     ]
     newest = (await api.get("/v1/tickets/t1/timeline")).body["items"][0]
     assert (newest["actor"], newest["reason"], newest["cause"]) == ("agent-7", BODY["reason"], view["cancellation_id"])
+    assert newest["occurred_at"] <= newest["recorded_at"]
 
 
 async def test_the_same_key_gets_the_same_answer_and_no_second_effect(partition: Partition, api: ApiClient) -> None:
