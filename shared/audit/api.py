@@ -4,13 +4,13 @@ from datetime import datetime
 from typing import Annotated, Any, Self
 from uuid import UUID
 
-from pydantic import Field, StringConstraints
+from pydantic import Field, StringConstraints, model_validator
 
 from shared.audit import store
 from shared.audit.entries import Entry
 from shared.contracts.base import NO_NUL, Identifier
 from shared.db import Database
-from shared.web import Instant, Keyset, Page, PageQuery, RequestContext, ResponseModel, operation
+from shared.web import Instant, Keyset, Page, PageQuery, RequestContext, ResponseModel, operation, require_order
 
 _BY_ID = Keyset(tuple[UUID])
 Word = Annotated[str, StringConstraints(min_length=1, max_length=255, pattern=NO_NUL)]
@@ -29,6 +29,11 @@ class AuditQuery(PageQuery):
     customer_id: Identifier | None = Field(default=None, description="Only what concerns this customer.")
     since: Instant | None = Field(default=None, description="Not before this time.")
     until: Instant | None = Field(default=None, description="Before this time.")
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Self:
+        require_order(self, "since", "until")
+        return self
 
     def filters(self) -> store.Filters:
         """The same for the store."""

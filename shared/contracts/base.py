@@ -1,5 +1,6 @@
 """What all contracts have in common: the event base class, the registry and the value types."""
 
+from datetime import UTC, datetime
 from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints
@@ -17,7 +18,9 @@ Language = Annotated[str, StringConstraints(pattern=r"^[a-z]{2,3}(-[A-Za-z0-9]{2
 MinorUnits = Annotated[int, Field(ge=0, le=1_000_000_000_000, description="Money in minor units")]
 SignedMinorUnits = Annotated[int, Field(ge=-(10**15), le=10**15, description="Minor units, may be negative")]
 Points = Annotated[int, Field(ge=0, le=1_000_000_000_000)]
-Moment = AwareDatetime
+# The ends of the calendar cannot be moved to every zone, and what cannot be read is worse than what is refused.
+FIRST_MOMENT, END_OF_TIME = datetime(1900, 1, 1, tzinfo=UTC), datetime(9999, 1, 1, tzinfo=UTC)
+Moment = Annotated[AwareDatetime, Field(ge=FIRST_MOMENT, lt=END_OF_TIME)]
 PaymentMethod = Literal["card", "bank_transfer", "cash", "balance"]
 
 _registry: dict[str, type["Event"]] = {}

@@ -66,7 +66,15 @@ from shared.web.idempotency import (
     record,
     recording,
 )
-from shared.web.models import ConfirmFlag, Instant, RequestModel, ResponseModel
+from shared.web.models import (
+    ConfirmFlag,
+    Instant,
+    Prose,
+    RequestModel,
+    ResponseModel,
+    WrongFieldError,
+    require_order,
+)
 from shared.web.operations import operation, operations_of
 from shared.web.paging import Keyset, Page, PageQuery
 from shared.web.permissions import ROLE_PERMISSIONS, Permission, Role
@@ -98,6 +106,7 @@ __all__ = [
     "Principal",
     "Problem",
     "ProblemType",
+    "Prose",
     "ReadyCheck",
     "RenderedReply",
     "Reply",
@@ -106,6 +115,7 @@ __all__ = [
     "ResponseModel",
     "Role",
     "Stream",
+    "WrongFieldError",
     "build_app",
     "claim",
     "etag_of",
@@ -116,6 +126,7 @@ __all__ = [
     "operations_of",
     "record",
     "recording",
+    "require_order",
     "serving",
     "stop_on_signals",
 ]

@@ -3,18 +3,30 @@
 from datetime import UTC, datetime
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict
+from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict, StringConstraints
+
+from shared.contracts.base import END_OF_TIME, FIRST_MOMENT, NO_NUL
 
 
 def _in_utc(moment: datetime) -> datetime:
-    # The ends of the calendar cannot be moved to another time zone.
-    if not 1900 <= moment.year <= 9998:
+    if not FIRST_MOMENT <= moment < END_OF_TIME:
         raise ValueError("The year is not between 1900 and 9998.")
     return moment.astimezone(UTC)
 
 
 # A time with its zone in a request, as UTC, that every clock and database can hold.
 Instant = Annotated[AwareDatetime, AfterValidator(_in_utc)]
+
+# What a person writes, such as a reason: blanks alone say nothing.
+Prose = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=2000, pattern=NO_NUL)]
+
+
+class WrongFieldError(ValueError):
+    """What a validator of a whole model raises when one field is to blame."""
+
+    def __init__(self, field: str, message: str) -> None:
+        super().__init__(message)
+        self.field = field
 
 
 def _is_flag(value: object) -> object:
@@ -32,6 +44,17 @@ class RequestModel(BaseModel):
     """Base of bodies, queries and path parameters: a field it does not know is an error."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+
+
+def require_order(query: RequestModel, low: str, high: str) -> None:
+    """Refuse a range whose end is before its beginning: it would find nothing, and hardly anybody means that.
+
+    Raises:
+        WrongFieldError: it names the field `high`.
+    """
+    first, last = getattr(query, low), getattr(query, high)
+    if first is not None and last is not None and last < first:
+        raise WrongFieldError(high, f"It is below {low}." if isinstance(last, int) else f"It is before {low}.")
 
 
 class ResponseModel(BaseModel):

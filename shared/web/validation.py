@@ -6,8 +6,9 @@ from typing import Any, TypeVar
 import orjson
 from aiohttp import web
 from pydantic import TypeAdapter, ValidationError
+from pydantic_core import ErrorDetails
 
-from shared.web.models import RequestModel
+from shared.web.models import RequestModel, WrongFieldError
 from shared.web.problems import (
     MALFORMED_JSON,
     MALFORMED_REQUEST,
@@ -43,7 +44,7 @@ async def read_body(request: web.Request) -> bytes:
 
 
 def parse_body(adapter: TypeAdapter[Any], body: bytes) -> Any:
-    """The validated body.
+    """The validated body. Nothing is taken for what it is not: neither `"100"` nor `true` is a number.
 
     Raises:
         Problem: 400 `malformed_json` or 422 `validation_failed`.
@@ -51,7 +52,7 @@ def parse_body(adapter: TypeAdapter[Any], body: bytes) -> Any:
     if not body:
         raise MALFORMED_JSON("The body is empty.")
     try:
-        value = adapter.validate_json(body)
+        value = adapter.validate_json(body, strict=True)
     except ValidationError as error:
         raise _problem_of(error, "body") from None
     if b"\\u0000" in body and (fields := list(_fields_with_nul(orjson.loads(body), "body"))):
@@ -105,13 +106,17 @@ def _parse_strings(validate: Callable[[Any], ModelT], values: dict[str, Any], pl
 
 
 def _problem_of(error: ValidationError, place: str) -> Problem:
-    details = error.errors(include_url=False, include_context=False, include_input=False)
+    details = error.errors(include_url=False, include_input=False)
     if details[0]["type"] == "json_invalid":
         return MALFORMED_JSON(details[0]["msg"])
-    errors: list[FieldError] = [
-        {"field": _name(place, detail["loc"]), "message": detail["msg"]} for detail in details[:_MAX_ERRORS]
-    ]
-    return VALIDATION_FAILED(errors=errors)
+    return VALIDATION_FAILED(errors=[_field_error(detail, place) for detail in details[:_MAX_ERRORS]])
+
+
+def _field_error(detail: ErrorDetails, place: str) -> FieldError:
+    cause = detail.get("ctx", {}).get("error")
+    location = (*detail["loc"], cause.field) if isinstance(cause, WrongFieldError) else detail["loc"]
+    # Of what a validator of ours says, pydantic makes "Value error, ...".
+    return {"field": _name(place, location), "message": detail["msg"] if cause is None else str(cause)}
 
 
 def _name(place: str, location: Iterable[int | str]) -> str:

@@ -7,7 +7,7 @@ import pytest
 from jsonschema import Draft202012Validator
 from pydantic import ValidationError
 
-from shared.contracts import Event, registry
+from shared.contracts import Event, LoginSucceeded, registry
 from shared.contracts.compatibility import breaks
 from shared.contracts.schema_files import current_schemas, golden_schemas
 from shared.messaging.cloudevents import payload_of
@@ -66,3 +66,23 @@ def test_the_type_says_its_version(contract: type[Event]) -> None:
 
 def _parse(contract: type[Event], data: dict[str, Any]) -> Event:
     return contract.model_validate_json(orjson.dumps(data))
+
+
+@pytest.mark.parametrize(
+    ("moment", "taken"),
+    [
+        ("1900-01-01T00:00:00Z", True),
+        ("9998-12-31T23:59:59.999999Z", True),
+        ("9999-12-31T23:59:59-12:00", False),
+        ("0001-01-01T00:00:00+14:00", False),
+        ("9999-12-31T23:59:59.999999Z", False),
+        ("1899-12-31T23:59:59Z", False),
+    ],
+)
+def test_a_time_that_a_service_could_write_and_not_read_is_refused(moment: str, *, taken: bool) -> None:
+    try:
+        _parse(LoginSucceeded, LoginSucceeded.example | {"occurred_at": moment})
+    except ValidationError:
+        assert not taken
+    else:
+        assert taken

@@ -3,11 +3,11 @@
 from datetime import datetime
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from services.accounts.activity.domain import Activity, Cart, CustomerEventKind, Kind, Origin
 from shared.contracts.activity import ActivityChannel, Rating
-from shared.web import Instant, PageQuery, Personal, ResponseModel
+from shared.web import Instant, PageQuery, Personal, ResponseModel, require_order
 
 
 class PeriodQuery(PageQuery):
@@ -15,6 +15,11 @@ class PeriodQuery(PageQuery):
 
     since: Instant | None = Field(default=None, description="From this moment on.")
     until: Instant | None = Field(default=None, description="Before this moment.")
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Self:
+        require_order(self, "since", "until")
+        return self
 
 
 class ActivityQuery(PeriodQuery):

@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from pydantic import Field, StringConstraints
+from pydantic import Field
 
 from services.accounts.ledger.domain import Ledger
 from services.accounts.ledger.entries import Entry, Refusal
@@ -15,15 +15,13 @@ from services.accounts.paths import CUSTOMER_NOT_FOUND, CustomerPath
 from services.accounts.withdrawals.api import CURRENCY_MISMATCH, INSUFFICIENT_BALANCE
 from shared import audit
 from shared.audit import Change
-from shared.contracts.base import NO_NUL, Currency
+from shared.contracts.base import Currency
 from shared.ids import uuid7
 from shared.messaging import Transaction, UnitOfWork
-from shared.web import ProblemType, RenderedReply, Reply, RequestContext, RequestModel, ResponseModel, operation
+from shared.web import ProblemType, Prose, RenderedReply, Reply, RequestContext, RequestModel, ResponseModel, operation
 
 CURRENCY_REQUIRED = ProblemType(422, "currency_required", "The account has no currency yet: say which")
 _REFUSALS = {problem.code: problem for problem in (INSUFFICIENT_BALANCE, CURRENCY_MISMATCH, CURRENCY_REQUIRED)}
-
-Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=2000, pattern=NO_NUL)]
 
 
 class AdjustmentRequest(RequestModel):
@@ -32,9 +30,9 @@ class AdjustmentRequest(RequestModel):
     direction: Literal["in", "out"]
     amount: Annotated[int, Field(ge=1, le=10**12, description="Minor units of the account's currency.")]
     currency: Currency | None = Field(default=None, description="Needed when no money has moved before.")
-    reason: Text = Field(description="Why; the team reads it.")
-    customer_visible_description: Text = Field(description="The customer reads it in the transaction history.")
-    internal_note: Text | None = None
+    reason: Prose = Field(description="Why; the team reads it.")
+    customer_visible_description: Prose = Field(description="The customer reads it in the transaction history.")
+    internal_note: Prose | None = None
 
 
 class AdjustmentView(ResponseModel):

@@ -1,10 +1,9 @@
 """HTTP operations of the second person: what waits, approve, reject."""
 
 from datetime import UTC, datetime
-from typing import Annotated
 from uuid import UUID
 
-from pydantic import Field, StringConstraints
+from pydantic import Field
 
 from services.accounts.approvals import store
 from services.accounts.approvals.store import HeldWithdrawal, State
@@ -16,7 +15,6 @@ from services.accounts.paths import CustomerPath
 from services.accounts.withdrawals.api import CUSTOMER_CLOSED, CUSTOMER_SUSPENDED
 from shared import audit
 from shared.audit import Change
-from shared.contracts.base import NO_NUL
 from shared.ids import uuid7
 from shared.messaging import Transaction, UnitOfWork
 from shared.web import (
@@ -24,6 +22,7 @@ from shared.web import (
     Page,
     PageQuery,
     ProblemType,
+    Prose,
     RenderedReply,
     RequestContext,
     RequestModel,
@@ -40,7 +39,6 @@ _NOT_ACTIVE = {"suspended": CUSTOMER_SUSPENDED, "closed": CUSTOMER_CLOSED}
 
 _BY_ID = Keyset(tuple[UUID])
 _TAGS = ("ledger",)
-Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=2000, pattern=NO_NUL)]
 
 
 class WithdrawalPath(CustomerPath):
@@ -58,13 +56,13 @@ class WithdrawalQuery(PageQuery):
 class Approval(RequestModel):
     """Money is paid out."""
 
-    reason: Text | None = Field(default=None, description="The customer may read it.")
+    reason: Prose | None = Field(default=None, description="The customer may read it.")
 
 
 class Rejection(RequestModel):
     """Money is set free."""
 
-    reason: Text = Field(description="Why; the customer may read it.")
+    reason: Prose = Field(description="Why; the customer may read it.")
 
 
 class HeldWithdrawalView(ResponseModel):

@@ -1,5 +1,6 @@
 """Bodies of the operations on customers."""
 
+import unicodedata
 from collections.abc import Sequence
 from datetime import datetime
 from functools import cache
@@ -11,8 +12,8 @@ from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints, 
 from services.accounts.activity.models import ActivityView
 from services.accounts.customers.domain import Status, plain_phone
 from services.accounts.customers.profile import Account, Profile
-from shared.contracts.base import NO_NUL, EmailAddress, Language, LongText
-from shared.web import Personal, RequestModel, ResponseModel
+from shared.contracts.base import Language
+from shared.web import Personal, Prose, RequestModel, ResponseModel, WrongFieldError
 
 
 @cache
@@ -27,14 +28,32 @@ def known_time_zone(name: str) -> str:
     return name
 
 
-Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200, pattern=NO_NUL)]
-Email = Annotated[EmailAddress, StringConstraints(strip_whitespace=True)]
+def visible(name: str) -> str:
+    """The name, if it has anything that can be seen."""
+    if all(unicodedata.category(character)[0] in "CZ" for character in name):
+        raise ValueError("There is nothing to be seen in it.")
+    return name
+
+
+# One line: names stand in the heads of mails.
+Name = Annotated[
+    str,
+    StringConstraints(strip_whitespace=True, min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f]*$"),
+    AfterValidator(visible),
+]
+# One address and nothing around it, such as `<...>` of a mail program.
+Email = Annotated[
+    str,
+    StringConstraints(
+        strip_whitespace=True, max_length=254, pattern=r"^[^@\s\x00<>()\[\],;\"]+@[^@\s\x00<>()\[\],;\"]+$"
+    ),
+]
 # What events may say, and with a digit: a number without one could not be looked up. One pattern, since of two
 # the later one alone would count.
 Phone = Annotated[
     str,
-    BeforeValidator(lambda text: plain_phone(text) if isinstance(text, str) else text),
     StringConstraints(strip_whitespace=True, min_length=3, max_length=40, pattern=r"^[0-9+() ./-]*[0-9][0-9+() ./-]*$"),
+    BeforeValidator(lambda text: plain_phone(text) if isinstance(text, str) else text),
 ]
 TimeZone = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_+/-]{1,64}$"), AfterValidator(known_time_zone)]
 
@@ -60,15 +79,17 @@ class Changes(RequestModel):
     language: Language | None = None
     time_zone: TimeZone | None = Field(default=None, description="A name of the IANA time zone database.")
     status: Status | None = None
-    status_reason: LongText | None = Field(default=None, description="Why; required with `status`.")
+    status_reason: Prose | None = Field(default=None, description="Why; required with `status`.")
 
     @model_validator(mode="after")
     def _some_cannot_be_taken_away(self) -> Self:
         for name in ("first_name", "last_name", "status"):
             if name in self.model_fields_set and getattr(self, name) is None:
-                raise ValueError(f"{name} cannot be null")
-        if (self.status is None) != (self.status_reason is None):
-            raise ValueError("status and status_reason go together")
+                raise WrongFieldError(name, "It cannot be taken away.")
+        if self.status is not None and self.status_reason is None:
+            raise WrongFieldError("status_reason", "Say why the status changes.")
+        if self.status is None and self.status_reason is not None:
+            raise WrongFieldError("status", "A status_reason goes with a status.")
         return self
 
     def given(self) -> dict[str, str | None]:

@@ -9,10 +9,9 @@ from services.accounts.locks import lock_accounts
 from services.accounts.paths import CUSTOMER_NOT_FOUND, CustomerPath
 from shared import audit
 from shared.contracts import CustomerErased
-from shared.contracts.base import LongText
 from shared.db import Connection
 from shared.messaging import Transaction, UnitOfWork
-from shared.web import ProblemType, RenderedReply, RequestContext, RequestModel, ResponseModel, operation
+from shared.web import ProblemType, Prose, RenderedReply, RequestContext, RequestModel, ResponseModel, operation
 
 # Takes the personal data of these customers out of one feature's tables, inside the erasure's transaction.
 Eraser = Callable[[Connection, Sequence[str]], Awaitable[None]]
@@ -23,7 +22,7 @@ MERGED_MEANWHILE = ProblemType(409, "merged_meanwhile", "The customer was merged
 class ErasureRequest(RequestModel):
     """Why the customer is erased; the reason stays, so it names nobody."""
 
-    reason: LongText
+    reason: Prose
 
 
 class Erasure(ResponseModel):

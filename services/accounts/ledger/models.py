@@ -1,16 +1,16 @@
 """Bodies of the operations on the ledger."""
 
 from datetime import datetime
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 from uuid import UUID
 
-from pydantic import Field, StringConstraints
+from pydantic import Field, StringConstraints, model_validator
 
 from services.accounts.ledger.entries import CauseKind, Kind, Status
 from services.accounts.ledger.history import Filters
 from services.accounts.paths import CustomerPath
 from shared.contracts.base import NO_NUL, Identifier
-from shared.web import Instant, PageQuery, RequestModel, ResponseModel
+from shared.web import Instant, PageQuery, RequestModel, ResponseModel, require_order
 
 Amount = Annotated[int, Field(ge=0, le=10**12, description="Minor units, of money in or money out.")]
 
@@ -30,6 +30,12 @@ class StatementQuery(RequestModel):
     )
     order_id: Identifier | None = Field(default=None, description="Lines of this order, and of its cancellations.")
     ticket_id: Identifier | None = Field(default=None, description="Lines of this ticket's cancellations.")
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Self:
+        require_order(self, "since", "until")
+        require_order(self, "min_amount", "max_amount")
+        return self
 
     def filters(self) -> Filters:
         """The same for the store."""

@@ -18,7 +18,7 @@ from services.accounts.merges.store import newest_lines
 from services.accounts.paths import CUSTOMER_ERASED, CUSTOMER_MERGED, CUSTOMER_NOT_FOUND, CustomerPath
 from shared import audit
 from shared.contracts import CustomerMerged, CustomerUnmerged
-from shared.contracts.base import Identifier, LongText
+from shared.contracts.base import Identifier
 from shared.db import Connection
 from shared.messaging import Transaction, UnitOfWork
 from shared.web import (
@@ -27,6 +27,7 @@ from shared.web import (
     Page,
     PageQuery,
     ProblemType,
+    Prose,
     RenderedReply,
     Reply,
     RequestContext,
@@ -49,7 +50,7 @@ class MergeRequest(RequestModel):
     """The customer that was found to be the one in the path."""
 
     merged_id: Identifier
-    reason: LongText
+    reason: Prose
 
 
 class MergePath(CustomerPath):
@@ -61,7 +62,7 @@ class MergePath(CustomerPath):
 class PartingQuery(RequestModel):
     """Why the merge is taken back."""
 
-    reason: LongText
+    reason: Prose
 
 
 class UnitedTransaction(TransactionView):

@@ -10,7 +10,6 @@ from services.accounts.paths import CUSTOMER_NOT_FOUND, CustomerPath
 from shared import audit
 from shared.audit.entries import Entry
 from shared.audit.store import Filters, entries
-from shared.contracts.base import LongText
 from shared.db import Connection
 from shared.messaging import UnitOfWork
 from shared.web import (
@@ -18,6 +17,7 @@ from shared.web import (
     Page,
     PageQuery,
     Personal,
+    Prose,
     RequestContext,
     RequestModel,
     ResponseModel,
@@ -52,7 +52,7 @@ class Unmasking(RequestModel):
     """Which field to see, and why; both are kept with the name of who asks."""
 
     field: Literal["email", "phone"]
-    reason: LongText
+    reason: Prose
 
 
 class UnmaskedField(ResponseModel):

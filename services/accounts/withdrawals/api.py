@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from pydantic import Field, StringConstraints
+from pydantic import Field
 
 from services.accounts.approvals.store import insert as insert_held
 from services.accounts.ledger import store
@@ -17,7 +17,7 @@ from services.accounts.ledger.requests import Withdrawal
 from services.accounts.paths import CUSTOMER_NOT_FOUND, CustomerPath
 from shared import audit
 from shared.audit import Actor, Change
-from shared.contracts.base import NO_NUL, Currency
+from shared.contracts.base import Currency
 from shared.db import Connection, GroupCommit
 from shared.ids import uuid7
 from shared.messaging import Transaction, UnitOfWork
@@ -28,6 +28,7 @@ from shared.web import (
     Outcome,
     Problem,
     ProblemType,
+    Prose,
     RenderedReply,
     Reply,
     RequestContext,
@@ -45,8 +46,6 @@ CUSTOMER_CLOSED = ProblemType(422, "customer_closed", "The customer is closed")
 REFUSALS = (INSUFFICIENT_BALANCE, CURRENCY_MISMATCH, CUSTOMER_SUSPENDED, CUSTOMER_CLOSED)
 _REFUSALS = {problem.code: problem for problem in REFUSALS}
 
-Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=2000, pattern=NO_NUL)]
-
 
 class WithdrawalRequest(RequestModel):
     """Money to pay out of a customer's account."""
@@ -54,8 +53,8 @@ class WithdrawalRequest(RequestModel):
     amount: Annotated[int, Field(ge=1, le=10**12, description="Minor units of the account's currency.")]
     currency: Currency | None = Field(default=None, description="Refused when the account is in another one.")
     type: Literal["admin", "card", "cheque"]
-    customer_visible_description: Text = Field(description="The customer reads it in the transaction history.")
-    internal_note: Text | None = None
+    customer_visible_description: Prose = Field(description="The customer reads it in the transaction history.")
+    internal_note: Prose | None = None
 
 
 class WithdrawalView(ResponseModel):

@@ -59,7 +59,7 @@ class BulkRequest(Confirmed):
     def _one_target(self) -> Self:
         draw = (self.lottery_id is not None, self.draw_number is not None)
         if (self.order_id is not None, *draw) not in {(True, False, False), (False, True, True)}:
-            raise ValueError("give order_id, or lottery_id and draw_number")
+            raise ValueError("Give order_id, or lottery_id and draw_number.")
         return self
 
 

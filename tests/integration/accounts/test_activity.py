@@ -133,6 +133,9 @@ async def test_filters_by_kind_and_period(accounts: Accounts) -> None:
     assert await kinds(accounts, "&kind=points_awarded") == []
     await accounts.call("GET", f"{URL}/activities?kind=gift", status=422)
     await accounts.call("GET", f"{URL}/activities?since=yesterday", status=422)
+    backwards = "since=2026-02-01T00:00:00Z&until=2026-01-01T00:00:00Z"
+    problem = await accounts.call("GET", f"{URL}/activities?{backwards}", status=422)
+    assert problem["errors"] == [{"field": "query.until", "message": "It is before since."}]
     first = await accounts.call("GET", f"{URL}/activities?limit=1", status=200)
     await accounts.call("GET", f"{URL}/activities?kind=visit_made&cursor={first['next_cursor']}", status=400)
 

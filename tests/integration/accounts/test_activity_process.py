@@ -17,14 +17,15 @@ import pytest
 
 from deploy.local.stack import Stack
 from services.accounts.activity.events import handlers
-from shared.contracts import Event, PurchaseFailed, TicketCancellationRequested, TicketsPurchased
+from shared.contracts import CheckoutCompleted, Event, PurchaseFailed, TicketCancellationRequested, TicketsPurchased
 from shared.messaging import EventPublisher, KafkaSettings, Publication
 from tests.support.messaging import eventually
 from tests.support.stack import Infra, stack_factory
 
 ROOT = Path(__file__).resolve().parents[3]
 CONTRACTS: list[type[Event]] = [
-    *(handler.contract for handler in handlers()), TicketsPurchased, PurchaseFailed, TicketCancellationRequested,
+    *(handler.contract for handler in handlers()), CheckoutCompleted, TicketsPurchased, PurchaseFailed,
+    TicketCancellationRequested,
 ]  # fmt: skip
 # The order of the examples is charged, and the ticket of the example credited back.
 BOOKED = {"purchase_completed", "purchase_failed", "reversal"}

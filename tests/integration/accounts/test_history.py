@@ -184,6 +184,13 @@ async def test_what_is_unknown_or_wrong_is_a_problem(accounts: Accounts) -> None
     await accounts.call("GET", f"/v1/customers/c1/transactions/{2**63}", status=422)
     await accounts.call("GET", "/v1/customers/c1/transactions?kind=gift", status=422)
     await accounts.call("GET", "/v1/customers/c1/transactions?limit=1000000000", status=422)
+    for query, field in (
+        ("since=2026-02-01T00:00:00Z&until=2026-01-01T00:00:00Z", "until"),
+        ("min_amount=2&max_amount=1", "max_amount"),
+    ):
+        for path in ("transactions", "statement.csv"):
+            problem = await accounts.call("GET", f"/v1/customers/c1/{path}?{query}", status=422)
+            assert [error["field"] for error in problem["errors"]] == [f"query.{field}"]
     await accounts.call("GET", "/v1/customers/c1/transactions?cursor=abc", status=400)
     first = await accounts.call("GET", "/v1/customers/c1/transactions?limit=1", status=200)
     other = f"/v1/customers/c1/transactions?kind=deposit&cursor={first['next_cursor']}"

@@ -229,7 +229,8 @@ async def test_edits_that_cannot_be_name_the_field_and_what_is_unknown_is_a_prob
         ({"kind": "reminder"}, "body.due_at"),
         ({"due_at": "2026-11-23T09:00:00Z"}, "body.due_at"),
         ({"done": True}, "body.done"),
-        ({"text": None}, "body"),
+        ({"text": None}, "body.text"),
+        ({"done": "yes"}, "body.done"),
     ):
         status, problem, _ = await call(known, "PATCH", path, body, If_Match='"1"')
         assert (status, [error["field"] for error in problem["errors"]]) == (422, [field])

@@ -96,8 +96,8 @@ async def test_a_customer_that_is_not_active_is_paid_nothing(accounts: Accounts,
 async def test_a_status_needs_a_reason_and_a_zone_must_exist(accounts: Accounts) -> None:
     await accounts.apply(purchase("c1", "o1"))
     for change, field in (
-        ({"status": "closed"}, "body"),
-        ({"status_reason": "why"}, "body"),
+        ({"status": "closed"}, "body.status_reason"),
+        ({"status_reason": "why"}, "body.status"),
         ({"time_zone": "Mars/Olympus"}, "body.time_zone"),
         ({"language": "english!"}, "body.language"),
     ):

@@ -36,5 +36,6 @@ async def test_a_viewer_sees_one_field_for_a_reason_that_is_kept(accounts: Accou
     assert (entry["object_id"], entry["after"], entry["customer_id"]) == ("c1/phone", {"field": "phone"}, "c1")
     assert "491" not in str(entry)
     await accounts.call("POST", path, {"field": "phone"}, status=422, role=Role.VIEWER)
+    await accounts.call("POST", path, {"field": "phone", "reason": " \n"}, status=422, role=Role.VIEWER)
     await accounts.call("POST", path, body | {"field": "version"}, status=422, role=Role.VIEWER)
     await accounts.call("POST", "/v1/customers/nobody/unmaskings", body, status=404, role=Role.VIEWER)

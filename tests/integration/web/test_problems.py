@@ -33,6 +33,9 @@ async def problem_of(response: aiohttp.ClientResponse, status: int, code: str) -
     [
         ({}, "body.amount_minor"),
         ({"amount_minor": "much"}, "body.amount_minor"),
+        ({"amount_minor": "100"}, "body.amount_minor"),
+        ({"amount_minor": True}, "body.amount_minor"),
+        ({"amount_minor": 100.0}, "body.amount_minor"),
         ({"amount_minor": -1}, "body.amount_minor"),
         ({"amount_minor": 10**30}, "body.amount_minor"),
         (ORDER | {"surprise": 1}, "body.surprise"),

@@ -32,7 +32,7 @@ DIGITS = st.text("0123456789", min_size=7, max_size=9).map(lambda digits: "4" + 
 @given(st.text(max_size=80))
 def test_every_text_is_something_or_nothing_but_never_an_error(text: str) -> None:
     sought = classify(text)
-    assert sought.identifier in {None, text.strip()}
+    assert sought.identifier is None or sought.identifier in text
     assert classify(f"  {text}\t") == sought
     assert all(word == fold(word) for word in sought.words)
 
