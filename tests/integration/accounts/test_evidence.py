@@ -18,8 +18,9 @@ from services.accounts.evidence.verification import Finding, verify, verify_data
 from services.accounts.ledger import chain
 from services.accounts.ledger.entries import Entry
 from shared.db import MigrationSource, migrate
+from shared.web import Role
 from tests.integration.accounts.test_withdrawals import withdraw
-from tests.support.accounts import Accounts, cancellation, failed_purchase, purchase, running_accounts
+from tests.support.accounts import Accounts, cancellation, failed_purchase, purchase, running_accounts, token
 from tests.support.stack import Infra
 
 CUSTOMERS = [f"c{number}" for number in range(6)]
@@ -213,10 +214,46 @@ async def test_lines_whose_hashes_were_made_anew_are_not_the_sealed_ones(filled:
         "update accounts set balance = balance + 1 where customer_id = 'c1'",
         "update accounts set head = '' where customer_id = 'c1'",
         "update accounts set last_seq = last_seq - 1 where customer_id = 'c1'",
+        "update accounts set held = held + 1 where customer_id = 'c1'",
+        "update accounts set currency = 'EUR' where customer_id = 'c1'",
+        "update accounts set deposits = deposits + 1 where customer_id = 'c1'",
+        "update accounts set reversal_count = reversal_count - 1 where customer_id = 'c1'",
+        "update ledger_entries set recorded_at = '10000-01-01' where customer_id = 'c1' and seq = 2",
+        "update ledger_entries set occurred_at = '0044-03-15 BC' where customer_id = 'c1' and seq = 2",
+        "update ledger_entries set recorded_at = 'infinity' where customer_id = 'c1' and seq = 2",
+        "update ledger_seals set sealed_at = '-infinity' where seal = 1",
     ],
 )
 async def test_seals_and_accounts_are_guarded_too(filled: Accounts, sql: str) -> None:
     assert await findings(filled, (sql, ()))
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "update held_withdrawals set amount = amount - 1 where state = 'pending'",
+        "update held_withdrawals set requested_by = 'eve' where state = 'pending'",
+        "update held_withdrawals set state = 'rejected' where state = 'pending'",
+        "update held_withdrawals set state = 'pending' where state = 'approved'",
+        "update held_withdrawals set state = 'rejected' where state = 'approved'",
+        "update held_withdrawals set settled_seq = settled_seq - 1 where state = 'approved'",
+        "delete from held_withdrawals where state = 'pending'",
+    ],
+)
+async def test_held_withdrawals_are_guarded_too(infra: Infra, tmp_path: Path, sql: str) -> None:
+    async with running_accounts(infra, tmp_path, withdrawal_approval_threshold=100) as accounts:
+        for customer in ("c1", "c2", "c3"):
+            await accounts.apply(purchase(customer, f"o-{customer}"), cancellation(customer, f"o-{customer}", 1))
+            pending = await withdraw(accounts, customer, customer, amount=101)
+            path = f"/v1/customers/{customer}/withdrawals/{pending['withdrawal_id']}"
+            if customer != "c3":
+                verdict = "approval" if customer == "c1" else "rejection"
+                headers = {"Authorization": f"Bearer {token(Role.SUPERVISOR, 'boss')}", "Idempotency-Key": customer}
+                url = f"{path}/{verdict}"
+                async with accounts.client.post(url, json={"reason": "Seen"}, headers=headers) as answer:
+                    assert answer.status == 200
+        assert await findings(accounts) == []
+        assert await findings(accounts, (sql, ()))
 
 
 async def test_seals_that_were_noted_elsewhere_must_still_be_there(filled: Accounts) -> None:
