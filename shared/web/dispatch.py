@@ -86,7 +86,7 @@ class Dispatcher:
         if operation.query_model is not None:
             arguments["query"] = parse_query(operation.query_model, request)
         if self._declared.if_match:
-            context.if_match = _required_if_match(request)
+            context.if_match = _if_match(request, required=self._declared.if_match is True)
         key = read_key(request.headers.get("Idempotency-Key")) if self._declared.idempotent else None
         body = b""
         if operation.body is not None:
@@ -144,10 +144,12 @@ def _masked_reply(reply: RenderedReply[Any]) -> RenderedReply[Any]:
     return reply if etag is None else replace(reply, headers={**reply.headers, hdrs.ETAG: f'{etag[:-1]}-masked"'})
 
 
-def _required_if_match(request: web.Request) -> frozenset[str]:
+def _if_match(request: web.Request, *, required: bool) -> frozenset[str] | None:
     header = request.headers.get(hdrs.IF_MATCH)
-    if header is None:
+    if header is None and required:
         raise PRECONDITION_REQUIRED("Send the ETag of what you read as If-Match.")
+    if header is None:
+        return None
     return parse_entity_tags(header, name=hdrs.IF_MATCH)
 
 

@@ -101,7 +101,8 @@ def _parameters(operation: Operation) -> list[JsonObject]:
         text = "A key unique to this request; a repeat with the same key gets the first answer again."
         parameters.append(_header("Idempotency-Key", text, required=True))
     if declared.if_match:
-        parameters.append(_header("If-Match", "The ETag of what the edit starts from.", required=True))
+        required = declared.if_match is True
+        parameters.append(_header("If-Match", "The ETag of what the edit starts from.", required=required))
     if declared.method == "GET":
         text = "The ETag of a copy; answered 304 when it is current."
         parameters.append(_header("If-None-Match", text, required=False))
@@ -196,5 +197,7 @@ def _common_problems(operation: Operation) -> list[ProblemType]:
     if declared.idempotent:
         problems += [IDEMPOTENCY_KEY_REQUIRED, REQUEST_IN_PROGRESS, IDEMPOTENCY_KEY_REUSED]
     if declared.if_match:
-        problems += [PRECONDITION_FAILED, PRECONDITION_REQUIRED]
+        problems.append(PRECONDITION_FAILED)
+    if declared.if_match is True:
+        problems.append(PRECONDITION_REQUIRED)
     return problems

@@ -9,7 +9,7 @@ built, and both the validation of requests and the OpenAPI document come from th
 """
 
 from collections.abc import Awaitable, Callable, Iterator, Sequence
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
 
 from shared.web.permissions import PERMISSIONS, Permission
 from shared.web.problems import ProblemType
@@ -29,7 +29,7 @@ def operation(
     tags: Sequence[str] = (),
     status: int = 200,
     idempotent: bool = False,
-    if_match: bool = False,
+    if_match: bool | Literal["optional"] = False,
     problems: Sequence[ProblemType] = (),
     produces: str = "application/json",
 ) -> Callable[[Handler], Handler]:
@@ -39,7 +39,7 @@ def operation(
         permission: what the caller's role must include; None lets everybody in, without a token.
         status: of a successful answer.
         idempotent: requires an Idempotency-Key; answer through `ctx.once` or `claim` and `record`.
-        if_match: requires If-Match (428); compare with `ctx.require_version` (412).
+        if_match: requires If-Match (428), or takes it when it is sent; compare with `ctx.require_version` (412).
         problems: what it may refuse besides the problems every operation has.
         produces: media type of a `Content` or `Stream` answer.
     """

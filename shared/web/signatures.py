@@ -33,7 +33,7 @@ class Declaration:
     tags: tuple[str, ...]
     status: int
     idempotent: bool
-    if_match: bool
+    if_match: bool | Literal["optional"]
     problems: tuple[ProblemType, ...]
     produces: str
 

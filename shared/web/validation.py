@@ -1,12 +1,13 @@
 """From bytes and strings to validated models, and from what is wrong with them to a problem document."""
 
 from collections.abc import Callable, Iterable, Mapping
+from itertools import pairwise
 from typing import Any, TypeVar
 
 import orjson
 from aiohttp import web
 from pydantic import TypeAdapter, ValidationError
-from pydantic_core import ErrorDetails
+from pydantic_core import ErrorDetails, from_json
 
 from shared.web.models import RequestModel, WrongFieldError
 from shared.web.problems import (
@@ -54,7 +55,7 @@ def parse_body(adapter: TypeAdapter[Any], body: bytes) -> Any:
     try:
         value = adapter.validate_json(body, strict=True)
     except ValidationError as error:
-        raise _problem_of(error, "body") from None
+        raise _problem_of(error, "body", body) from None
     if b"\\u0000" in body and (fields := list(_fields_with_nul(orjson.loads(body), "body"))):
         raise VALIDATION_FAILED(errors=[{"field": name, "message": _NUL} for name in fields[:_MAX_ERRORS]])
     return value
@@ -105,18 +106,37 @@ def _parse_strings(validate: Callable[[Any], ModelT], values: dict[str, Any], pl
         raise _problem_of(error, place) from None
 
 
-def _problem_of(error: ValidationError, place: str) -> Problem:
+def _problem_of(error: ValidationError, place: str, body: bytes | None = None) -> Problem:
     details = error.errors(include_url=False, include_input=False)
     if details[0]["type"] == "json_invalid":
         return MALFORMED_JSON(details[0]["msg"])
-    return VALIDATION_FAILED(errors=[_field_error(detail, place) for detail in details[:_MAX_ERRORS]])
+    sent = None if body is None else from_json(body)
+    return VALIDATION_FAILED(errors=[_field_error(detail, place, sent) for detail in details[:_MAX_ERRORS]])
 
 
-def _field_error(detail: ErrorDetails, place: str) -> FieldError:
+def _field_error(detail: ErrorDetails, place: str, sent: Any) -> FieldError:
     cause = detail.get("ctx", {}).get("error")
-    location = (*detail["loc"], cause.field) if isinstance(cause, WrongFieldError) else detail["loc"]
+    location = detail["loc"] if sent is None else tuple(_without_tags(detail["loc"], sent))
+    if isinstance(cause, WrongFieldError):
+        location = (*location, cause.field)
     # Of what a validator of ours says, pydantic makes "Value error, ...".
     return {"field": _name(place, location), "message": detail["msg"] if cause is None else str(cause)}
+
+
+def _without_tags(location: tuple[int | str, ...], sent: Any) -> Iterable[int | str]:
+    """The place of an error in what was sent: pydantic also names which model of a union it took."""
+    for part, following in pairwise(location):
+        inside = _inside(sent, part)
+        if isinstance(inside, list if isinstance(following, int) else dict) or following == "[key]":
+            sent = inside
+            yield part
+    yield from location[-1:]
+
+
+def _inside(value: Any, part: int | str) -> Any:
+    if isinstance(value, dict):
+        return value.get(part)
+    return value[part] if isinstance(value, list) and isinstance(part, int) and part < len(value) else None
 
 
 def _name(place: str, location: Iterable[int | str]) -> str:

@@ -166,6 +166,8 @@ class AutoplayCommandsApi:
         entry = changes.apply(autoplay_id, fact)
         if not isinstance(entry, Entry):
             raise REFUSALS[Refused(entry)](f"The status of AutoPlay {autoplay_id} is {autoplay.state}.")
+        if fact.event is Event.CHANGED and fact.terms == autoplay.terms:
+            return Reply(detail_of(autoplay, outlook), version=outlook.entity_version(autoplay))
         for event in announcements(entry, run):
             transaction.publish(event)
         await store.save(connection, changes.made)

@@ -10,6 +10,8 @@ from shared.contracts.base import NO_NUL, Currency, Identifier, ShortText
 from shared.web import ConfirmFlag, Instant, PageQuery, RequestModel, ResponseModel
 
 Minutes = Annotated[int, Field(ge=0, le=60 * 24 * 31, description="Minutes before a draw closes.")]
+# What begins or ends with a space is not what a purchase will name.
+Name = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=r"^[^\s\x00]([^\x00]*[^\s\x00])?$")]
 Price = Annotated[int, Field(ge=0, le=10**12, description="Minor units of the currency.")]
 Number = Annotated[int, Field(ge=0, le=2_000_000_000)]
 Reason = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=2000, pattern=NO_NUL)]
@@ -62,7 +64,7 @@ class LotteryView(ResponseModel):
 class NewLottery(RequestModel):
     """A lottery, under the name that purchases give it."""
 
-    name: ShortText
+    name: Name
     description: Reason | None = None
     cancellation_window_minutes: Minutes = 0
 

@@ -40,6 +40,11 @@ class Ticket:
         return self.bought.ticket_id
 
     @property
+    def shown_version(self) -> int:
+        """Another number whenever anything of the detail is: both only grow, so their sum does."""
+        return self.version + self.shown_revision
+
+    @property
     def status(self) -> Status:
         return self.state.status
 

@@ -85,6 +85,7 @@ class LimboApi:
         return _OLDEST_FIRST.page(ctx, query, found, key=_sort_key, item=_item)
 
     @operation("POST", "/v1/tickets/{ticket_id}/resolution", permission="tickets:resolve", idempotent=True,
+               if_match="optional",
                summary="Decide on a ticket in limbo", tags=("limbo",),
                problems=(TICKET_NOT_FOUND, NOT_IN_LIMBO, PAID_OUT, DRAW_CANCELLED, ORDER_PARTLY_RESOLVED))  # fmt: skip
     async def resolve_ticket(
@@ -95,7 +96,8 @@ class LimboApi:
         `cancel_and_refund`: it is cancelled; a price that may have been charged is credited back by accounts, one that
         was refused or is back already is not.
         `retry`: accounts decides anew on the payment, for all tickets of the order, or on the reversal.
-        When the draw was cancelled, nothing counts as paid any more and no payment is asked for.
+        When the draw was cancelled, nothing counts as paid any more and no payment is asked for. With `If-Match`
+        the decision is only taken on what was seen.
         """
         async with self._unit_of_work.begin() as transaction:
             connection = transaction.connection
@@ -106,6 +108,7 @@ class LimboApi:
                 found = await tickets_by_id(connection, [path.ticket_id])
                 if not found or found[0].order.customer_id not in customers:
                     raise TICKET_NOT_FOUND(f"No ticket has the id {path.ticket_id}.")
+                ctx.require_version(found[0].shown_version)
                 return detail_of(await _resolve(ctx, transaction, found[0], body))
 
             return await ctx.once(connection, decide)

@@ -70,8 +70,11 @@ async def test_lists_page_and_the_same_key_creates_once(shop: Partition, api: Ap
         ({"time_zone": "Mars/Olympus"}, "body.time_zone"),
         ({"payment_method": "cash"}, "body.payment_method"),
         ({"spending_limit": -1}, "body.spending_limit"),
-        ({"schedule": {"cadence": "weekdays", "weekdays": []}}, "body.schedule.weekdays.weekdays"),
-        ({"schedule": {"cadence": "monthly", "day_of_month": 32}}, "body.schedule.monthly.day_of_month"),
+        ({"schedule": {"cadence": "weekdays"}}, "body.schedule.weekdays"),
+        ({"schedule": {"cadence": "weekdays", "weekdays": []}}, "body.schedule.weekdays"),
+        ({"schedule": {"cadence": "weekdays", "weekdays": ["monday", "funday"]}}, "body.schedule.weekdays.1"),
+        ({"schedule": {"cadence": "monthly", "day_of_month": 32}}, "body.schedule.day_of_month"),
+        ({"schedule": {"cadence": "every_draw", "every": 3}}, "body.schedule.every"),
         ({"schedule": {"cadence": "hourly"}}, "body.schedule"),
         ({"colour": "red"}, "body.colour"),
     ],
@@ -113,6 +116,8 @@ async def test_terms_change_for_draws_to_come(shop: Partition, api: ApiClient) -
     assert (late.status, late.headers["Etag"]) == (412, after.headers["Etag"])
     wrong = await api.patch(path, {"offer_id": "none"}, etag=after.headers["Etag"])
     assert (wrong.status, wrong.body["errors"][0]["field"]) == (422, "body.offer_id")
+    same = await api.patch(path, {"games": 3, "reason": "Asked again"}, etag=after.headers["Etag"])
+    assert (same.status, same.body, same.headers["Etag"]) == (200, after.body, after.headers["Etag"])
     (event,) = await shop.published(AutoplayChanged)
     assert (event["terms"]["games"], event["reason"]) == (3, "Customer asked for it")
     audited = await shop.fetch(

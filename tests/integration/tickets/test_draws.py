@@ -52,6 +52,22 @@ async def test_a_lottery_is_added_listed_changed(api: ApiClient) -> None:
     assert (unknown.status, unknown.body["code"]) == (404, "lottery_not_found")
 
 
+@pytest.mark.parametrize("name", [" ", "House Draw ", "\tHouse Draw", "House\0Draw", ""])
+async def test_a_name_that_no_purchase_gives_is_refused(api: ApiClient, name: str) -> None:
+    answer = await api.post("/v1/lotteries", {"name": name}, key="k")
+    assert (answer.status, [error["field"] for error in answer.body["errors"]]) == (422, ["body.name"])
+
+
+@pytest.mark.parametrize(
+    ("field", "wrong"),
+    [("price", True), ("price", "1000"), ("price", 10.5), ("price", -1), ("currency", "aud"), ("label", 6)],
+)
+async def test_an_offer_with_a_wrong_value_names_the_field(api: ApiClient, field: str, wrong: object) -> None:
+    body = {"offer_id": "book-6", "label": "6 x ticket book $10.00", "price": 1000, "currency": "AUD"}
+    answer = await api.post(f"/v1/lotteries/{await add_lottery(api)}/offers", body | {field: wrong}, key="k")
+    assert (answer.status, [error["field"] for error in answer.body["errors"]]) == (422, [f"body.{field}"])
+
+
 async def test_an_offer_is_added_listed_changed(api: ApiClient) -> None:
     lottery_id = await add_lottery(api)
     offers = f"/v1/lotteries/{lottery_id}/offers"

@@ -85,6 +85,19 @@ async def test_a_payment_is_asked_for_again_for_the_whole_order(partition: Parti
     assert (newest["actor"], newest["reason"], newest["cause"]) == ("ann", "The customer called", retried["retry_id"])
 
 
+async def test_a_decision_on_what_has_changed_since_is_refused(partition: Partition, api: ApiClient) -> None:
+    await partition.deliver(purchase("c1", "o1", "t1"))
+    await overdue(partition)
+    seen = (await api.get("/v1/tickets/t1")).headers["Etag"]
+    await partition.deliver(payment_refused("c1", "o1"))
+    late = await resolve(api, "t1", "confirm_paid", etag=seen)
+    assert (late.status, late.body["code"]) == (412, "precondition_failed")
+    assert (await resolve(api, "t1", "confirm_paid", etag="no tag")).status == 400
+    assert await states(partition) == {"t1": "limbo_payment_refused"}
+    answer = await resolve(api, "t1", "cancel_and_refund", etag=(await api.get("/v1/tickets/t1")).headers["Etag"])
+    assert (answer.status, answer.body["status"]) == (200, "cancelled")
+
+
 async def test_a_retry_gives_the_payment_its_time_again(partition: Partition, api: ApiClient) -> None:
     await partition.deliver(purchase("c1", "o1", "t1"))
     await partition.fetch("update tickets set payment_asked_at = now() - interval '1 hour' returning 1")
