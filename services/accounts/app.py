@@ -1,5 +1,6 @@
 """The composition root of accounts."""
 
+from collections.abc import Sequence
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
@@ -40,11 +41,12 @@ from shared.contracts import (
     TicketsPaymentRetried,
     TicketsPurchased,
 )
+from shared.db import Connection
 from shared.exports import ExportApi
 from shared.messaging import AnyHandler, Batch, Handler
 from shared.messaging.erasure import erase_settled_letters
 from shared.service import Context, Parts, Service
-from shared.web import Operation, operations_of
+from shared.web import Operation, erase_answers, operations_of
 
 
 class Buyers:
@@ -76,9 +78,13 @@ async def checkout_completed(batch: Batch[CheckoutCompleted]) -> None:
     await learn_checkouts(batch.connection, [event.data for event in batch.events])
 
 
+async def _erase_answers(connection: Connection, customer_ids: Sequence[str]) -> None:
+    await erase_answers(connection, ("register_customer", "merge_customer", "add_note"), customer_ids)
+
+
 # What takes personal data out of each feature that keeps any besides the customers' own rows.
 ERASERS: list[Eraser] = [
-    erase_audited, activities.erase, partial(notes.erase, text="Erased"), erase_settled_letters,
+    erase_audited, activities.erase, partial(notes.erase, text="Erased"), erase_settled_letters, _erase_answers,
 ]  # fmt: skip
 
 

@@ -7,7 +7,7 @@ commit claims and records many at once with `claim` and `record`, and gives each
 
 import asyncio
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -16,6 +16,7 @@ import orjson
 
 from shared.db import Connection, Statement, execute_together
 from shared.web.problems import (
+    ANSWER_ERASED,
     IDEMPOTENCY_KEY_REQUIRED,
     IDEMPOTENCY_KEY_REUSED,
     MALFORMED_REQUEST,
@@ -50,6 +51,14 @@ _FORGET = """
     delete from idempotency_keys
      where ctid = any (array(select ctid from idempotency_keys where created_at < $1 limit $2))
     returning 1
+"""
+
+# What is left says that there was an answer: the request must not act again.
+_ERASE = """
+    update idempotency_keys k set status = $3, headers = '{}', body = ''
+     where substring(k.scope from '[a-z_]+$') = any ($1::text[])
+       and exists (select from unnest($2::text[]) as erased (id)
+                    where position(convert_to('"' || erased.id || '"', 'UTF8') in k.body) > 0)
 """
 
 
@@ -116,6 +125,11 @@ async def forget_before(connection: Connection, instant: datetime, *, limit: int
     return len(await connection.fetch(_FORGET, instant, limit))
 
 
+async def erase_answers(connection: Connection, operations: Collection[str], ids: Collection[str]) -> None:
+    """Erase the recorded answers of these operations (names of their functions) that name any of these ids."""
+    await connection.execute(_ERASE, list(operations), list(ids), ANSWER_ERASED.status)
+
+
 def _columns(outcome: Outcome) -> tuple[str, str, bytes, int, str, bytes]:
     request, reply = outcome.request, outcome.reply
     # aiohttp's names of headers are a subclass of str, which orjson refuses.
@@ -126,6 +140,9 @@ def _columns(outcome: Outcome) -> tuple[str, str, bytes, int, str, bytes]:
 def _answer(request: IdempotentRequest, row: Any) -> RenderedReply[Any] | Problem:
     if row["request_hash"] != request.request_hash:
         return IDEMPOTENCY_KEY_REUSED("Use a new key for a new request; repeat a request with its own body.")
+    # No problem is ever recorded.
+    if row["status"] == ANSWER_ERASED.status:
+        return ANSWER_ERASED("Nothing personal is kept of the customer that it was about.")
     headers = {**orjson.loads(row["headers"]), "Idempotency-Replayed": "true"}
     return RenderedReply(status=row["status"], headers=headers, body=row["body"])
 

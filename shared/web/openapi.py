@@ -9,6 +9,7 @@ from pydantic.json_schema import JsonSchemaMode
 
 from shared.web.models import RequestModel
 from shared.web.problems import (
+    ANSWER_ERASED,
     BODY_TOO_LARGE,
     IDEMPOTENCY_KEY_REQUIRED,
     IDEMPOTENCY_KEY_REUSED,
@@ -195,7 +196,7 @@ def _common_problems(operation: Operation) -> list[ProblemType]:
         # An If-None-Match or If-Match that is no list of entity tags.
         problems.append(MALFORMED_REQUEST)
     if declared.idempotent:
-        problems += [IDEMPOTENCY_KEY_REQUIRED, REQUEST_IN_PROGRESS, IDEMPOTENCY_KEY_REUSED]
+        problems += [IDEMPOTENCY_KEY_REQUIRED, REQUEST_IN_PROGRESS, ANSWER_ERASED, IDEMPOTENCY_KEY_REUSED]
     if declared.if_match:
         problems.append(PRECONDITION_FAILED)
     if declared.if_match is True:

@@ -112,6 +112,7 @@ PERMISSION_DENIED = ProblemType(403, "permission_denied", "The permission is mis
 NOT_FOUND = ProblemType(404, "not_found", "There is nothing at this path")
 METHOD_NOT_ALLOWED = ProblemType(405, "method_not_allowed", "The path does not take this method")
 REQUEST_IN_PROGRESS = ProblemType(409, "request_in_progress", "A request with this Idempotency-Key is in progress")
+ANSWER_ERASED = ProblemType(409, "answer_erased", "The answer to this Idempotency-Key was erased with its customer")
 PRECONDITION_FAILED = ProblemType(412, "precondition_failed", "It was changed since it was read")
 BODY_TOO_LARGE = ProblemType(413, "body_too_large", "The body is too large")
 UNSUPPORTED_MEDIA_TYPE = ProblemType(415, "unsupported_media_type", "The body must be application/json")

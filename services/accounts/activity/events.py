@@ -17,6 +17,7 @@ from shared.contracts import (
     LoginSucceeded,
     PointsAwarded,
     PointsClawedBack,
+    PrizePaid,
     TicketCancellationRequested,
     TicketCancelled,
     TicketsInLimbo,
@@ -110,6 +111,13 @@ def _limbo(event: TicketsInLimbo) -> Activity:
     )  # fmt: skip
 
 
+def _prize(event: PrizePaid) -> Activity:
+    return _activity(
+        event, "prize_paid", event.prize_id, at="paid_at",
+        ticket_id=event.ticket_id, amount=event.amount, currency=event.currency,
+    )  # fmt: skip
+
+
 def _cancellation_requested(event: TicketCancellationRequested) -> Activity:
     return _activity(
         event, "cancellation_requested", event.cancellation_id, at="requested_at",
@@ -188,6 +196,7 @@ _ACTIVITIES: Mapping[type[Event], Callable[[Any], Activity]] = {
     CartChanged: _cart_change,
     TicketsPaid: _paid,
     TicketsInLimbo: _limbo,
+    PrizePaid: _prize,
     TicketCancellationRequested: _cancellation_requested,
     TicketCancelled: _cancelled,
     CorrespondenceRequested: _correspondence,

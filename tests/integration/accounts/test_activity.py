@@ -18,6 +18,7 @@ from shared.contracts import (
     LoginSucceeded,
     PointsAwarded,
     PointsClawedBack,
+    PrizePaid,
     TicketCancelled,
     TicketsInLimbo,
     TicketsPaid,
@@ -62,6 +63,7 @@ async def test_one_timeline_over_all_services(accounts: Accounts) -> None:
         cancellation("c1", "o1", requested_at=at(10)),
         told(TicketCancelled, "c1", 11, moment="cancelled_at"),
         told(TicketsInLimbo, "c1", 12, moment="since"),
+        told(PrizePaid, "c1", 12.5, moment="paid_at"),
         told(PointsAwarded, "c1", 13),
         told(PointsClawedBack, "c1", 14),
         told(CorrespondenceRequested, "c1", 15, moment="requested_at"),
@@ -77,7 +79,7 @@ async def test_one_timeline_over_all_services(accounts: Accounts) -> None:
     assert [item["kind"] for item in items if item["kind"] not in booked_now] == [
         "correspondence_complained", "correspondence_bounced", "correspondence_bounced", "correspondence_delivered",
         "correspondence_deferred", "correspondence_sent", "correspondence_requested", "points_clawed_back",
-        "points_awarded", "tickets_limbo", "ticket_cancelled", "cancellation_requested", "tickets_paid",
+        "points_awarded", "prize_paid", "tickets_limbo", "ticket_cancelled", "cancellation_requested", "tickets_paid",
         "feedback_left", "checkout_completed", "cart_changed", "login_succeeded", "login_failed", "visit_made",
         "purchase_refused", "purchase_failed", "purchase_completed",
     ]  # fmt: skip
@@ -89,6 +91,7 @@ async def test_one_timeline_over_all_services(accounts: Accounts) -> None:
     }  # fmt: skip
     assert by_kind["purchase_refused"]["details"]["code"] == "insufficient_balance"
     assert by_kind["purchase_failed"]["details"]["reason"] == "card declined: insufficient funds"
+    assert (by_kind["prize_paid"]["origin"], by_kind["prize_paid"]["details"]["amount"]) == ("outside", 250000)
     assert by_kind["withdrawal"]["details"]["actor"] == "agent-7"
     assert by_kind["reversal"]["details"]["order_id"] == "o1"
     assert "items" not in by_kind["checkout_completed"]["details"]

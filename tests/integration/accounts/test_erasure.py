@@ -128,3 +128,23 @@ async def test_the_timeline_says_that_a_customer_was_erased_and_nothing_personal
     assert line["occurred_at"] == answer["erased_at"]
     recent = (await accounts.call("GET", "/v1/customers/c1/profile", status=200))["recent_activities"]
     assert line in recent
+
+
+@pytest.mark.requirement("A3", "A7")
+async def test_answers_that_were_kept_to_be_repeated_are_erased_and_nothing_happens_again(accounts: Accounts) -> None:
+    ada = {"first_name": "Ada", "last_name": "Novák", **NAMED}
+    created = await accounts.call("POST", "/v1/customers", ada, status=201, Idempotency_Key="register")
+    customer_id = created["customer_id"]
+    note = {"kind": "query", "text": "Ada called"}
+    path = f"/v1/customers/{customer_id}/notes"
+    await accounts.call("POST", path, note, status=201, Idempotency_Key="note")
+    bob = {"first_name": "Bob", "last_name": "Stone", "email": "bob@example.com", "phone": "0400 000 000"}
+    other = await accounts.call("POST", "/v1/customers", bob, status=201, Idempotency_Key="other")
+    answer = await erase(accounts, customer_id)
+    left = await accounts.fetch("select convert_from(body, 'UTF8') as body from idempotency_keys")
+    assert [row["body"] for row in left if "Ada" in row["body"] or "old@example.com" in row["body"]] == []
+    problem = await accounts.call("POST", "/v1/customers", ada, status=409, Idempotency_Key="register")
+    assert problem["code"] == "answer_erased"
+    await accounts.call("POST", path, note, status=409, Idempotency_Key="note")
+    assert await accounts.call("POST", "/v1/customers", bob, status=201, Idempotency_Key="other") == other
+    assert await erase(accounts, customer_id) == answer
