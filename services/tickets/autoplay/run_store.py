@@ -203,6 +203,19 @@ async def claim_walk(connection: Connection, *, lead: timedelta) -> Walk | None:
     return None if row is None else Walk(Draw(*row[:5]), (row[5], row[6]))
 
 
+async def walk_again(connection: Connection, lottery: str) -> None:
+    """Have the AutoPlays of a lottery meet its draws that are not closed once more.
+
+    To be called when one of these is moved or cancelled: others than before may play it, or the draw after it. What
+    they have bought they do not buy again.
+    """
+    await connection.execute(
+        """delete from autoplay_draws w using draws d
+           where w.lottery = $1 and d.lottery = w.lottery and d.draw_number = w.draw_number and d.closes_at > now()""",
+        lottery,
+    )
+
+
 async def next_on_walk(connection: Connection, walk: Walk, *, limit: int) -> list[Key]:
     """The running AutoPlays that follow on the walk."""
     rows = await connection.fetch(

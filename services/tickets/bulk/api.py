@@ -6,6 +6,7 @@ from typing import Annotated, Self
 
 from pydantic import Field, StringConstraints, model_validator
 
+from services.tickets.autoplay.run_store import walk_again
 from services.tickets.bulk import store
 from services.tickets.bulk.domain import Bulk, BulkKind, BulkState, Progress, TicketRefused
 from services.tickets.bulk.previews import ORDER_FAILED, existing_order, require_confirmed
@@ -174,6 +175,7 @@ class BulkApi:
                 await require_confirmed(connection, ctx, bulk, body)
                 after = decided(before, DrawState.CANCELLED, now, ctx.principal.subject, body.reason)
                 after = await save_draw(connection, after)
+                await walk_again(connection, lottery.lottery)
                 await audit.record(connection, ctx, change_of("draws.cancel", lottery, before, after))
                 view = DrawView.of(lottery, after, now)
                 if not body.cancel_tickets:

@@ -3,6 +3,7 @@
 from dataclasses import replace
 from datetime import datetime
 
+from services.tickets.autoplay.run_store import walk_again
 from services.tickets.draws import store
 from services.tickets.draws.catalogue import LOTTERY_NOT_FOUND, existing_lottery
 from services.tickets.draws.domain import Draw, DrawEvent, DrawRefused, DrawState, Lottery, decide
@@ -114,6 +115,7 @@ class DrawsApi:
             _check_times(after.opens_at, after.closes_at, after.draw_at)
             if after != before:
                 after = await store.save_draw(connection, after)
+                await walk_again(connection, lottery.lottery)
                 await audit.record(connection, ctx, change_of("draws.edit", lottery, before, after))
             return _reply(lottery, after, now)
 
