@@ -1,6 +1,7 @@
 """HTTP operations of the second person: what waits, approve, reject."""
 
 from datetime import UTC, datetime
+from typing import Annotated
 from uuid import UUID
 
 from pydantic import Field
@@ -21,6 +22,7 @@ from shared.web import (
     Keyset,
     Page,
     PageQuery,
+    Personal,
     ProblemType,
     Prose,
     RenderedReply,
@@ -74,14 +76,14 @@ class HeldWithdrawalView(ResponseModel):
     amount: int
     currency: str
     type: str = Field(validation_alias="method")
-    customer_visible_description: str = Field(validation_alias="description")
-    internal_note: str | None
+    customer_visible_description: Annotated[str, Personal("prose")] = Field(validation_alias="description")
+    internal_note: Annotated[str | None, Personal("prose")]
     requested_by: str
     requested_at: datetime
     pending_seq: int = Field(description="Number of the line of the history that announced it.")
     decided_by: str | None
     decided_at: datetime | None
-    decision_reason: str | None
+    decision_reason: Annotated[str | None, Personal("prose")]
     settled_seq: int | None = Field(description="Number of the line that says what became of it.")
 
 

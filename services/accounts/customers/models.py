@@ -109,7 +109,7 @@ class CustomerView(ResponseModel):
     language: str | None
     time_zone: str | None
     status: Status
-    status_reason: str | None
+    status_reason: Annotated[str | None, Personal("prose")]
     created_at: datetime
     changed_at: datetime
     erased_at: datetime | None = Field(description="Since when nothing personal is kept of the customer.")

@@ -16,10 +16,13 @@ from services.accounts.ledger.models import (
 from services.accounts.paths import CUSTOMER_NOT_FOUND, CustomerPath
 from shared.db import Connection, Database
 from shared.web import Keyset, Page, ProblemType, Reply, RequestContext, Stream, operation
+from shared.web.masks import mask_prose
 
 TRANSACTION_NOT_FOUND = ProblemType(404, "transaction_not_found", "No such transaction")
 
 _BY_SEQ = Keyset(tuple[int])
+# What people wrote, as `TransactionView` masks it.
+_PROSE = ("reason", "description", "internal_note")
 
 
 class LedgerApi:
@@ -68,16 +71,16 @@ class LedgerApi:
 
     @operation("GET", "/v1/customers/{customer_id}/statement.csv", permission="ledger:read", produces="text/csv",
                summary="Statement as CSV", tags=("ledger",), problems=(CUSTOMER_NOT_FOUND,))  # fmt: skip
-    async def get_statement_csv(self, path: CustomerPath, query: StatementQuery) -> Stream:
+    async def get_statement_csv(self, ctx: RequestContext, path: CustomerPath, query: StatementQuery) -> Stream:
         """The lines that pass the filters, oldest first, amounts in major units. Internal notes are left out."""
-        return await self._statement(path.customer_id, query, statement.csv_lines, "csv", statement.csv_header())
+        return await self._statement(ctx, path, query, statement.csv_lines, "csv", statement.csv_header())
 
     @operation("GET", "/v1/customers/{customer_id}/statement.jsonl", permission="ledger:read",
                produces="application/x-ndjson", summary="Statement as JSON lines", tags=("ledger",),
                problems=(CUSTOMER_NOT_FOUND,))  # fmt: skip
-    async def get_statement_json(self, path: CustomerPath, query: StatementQuery) -> Stream:
+    async def get_statement_json(self, ctx: RequestContext, path: CustomerPath, query: StatementQuery) -> Stream:
         """The transactions that pass the filters, oldest first, one JSON object a line."""
-        return await self._statement(path.customer_id, query, statement.json_lines, "jsonl")
+        return await self._statement(ctx, path, query, statement.json_lines, "jsonl")
 
     @operation("GET", "/v1/customers/{customer_id}/balance", permission="ledger:read", summary="Balance",
                tags=("ledger",), problems=(CUSTOMER_NOT_FOUND,))  # fmt: skip
@@ -98,13 +101,24 @@ class LedgerApi:
         return within
 
     async def _statement(
-        self, customer_id: str, query: StatementQuery, write: statement.Write, ending: str, start: bytes = b""
+        self,
+        ctx: RequestContext,
+        path: CustomerPath,
+        query: StatementQuery,
+        write: statement.Write,
+        ending: str,
+        start: bytes = b"",
     ) -> Stream:
-        filters = query.filters()
+        customer_id, filters = path.customer_id, query.filters()
         async with self._database.read() as connection:
             within = await self._span(connection, customer_id, filters)
-        chunks = statement.statement(self._database, customer_id, filters, within, write, start=start)
+        shown = write if ctx.sees_personal_data else lambda rows: write([_masked(row) for row in rows])
+        chunks = statement.statement(self._database, customer_id, filters, within, shown, start=start)
         return Stream(chunks, {"Content-Disposition": f'attachment; filename="statement-{customer_id}.{ending}"'})
+
+
+def _masked(row: Mapping[str, Any]) -> Mapping[str, Any]:
+    return {**row, **{name: mask_prose(row[name]) for name in _PROSE if row[name] is not None}}
 
 
 async def _require_known(connection: Connection, customer_id: str) -> None:

@@ -10,7 +10,7 @@ from services.accounts.ledger.entries import CauseKind, Kind, Status
 from services.accounts.ledger.history import Filters
 from services.accounts.paths import CustomerPath
 from shared.contracts.base import NO_NUL, Identifier
-from shared.web import Instant, PageQuery, RequestModel, ResponseModel, require_order
+from shared.web import Instant, PageQuery, Personal, RequestModel, ResponseModel, require_order
 
 Amount = Annotated[int, Field(ge=0, le=10**12, description="Minor units, of money in or money out.")]
 
@@ -81,9 +81,11 @@ class TransactionView(ResponseModel):
     ticket_id: str | None
     actor: str | None = Field(description="Who asked for it, when it was an agent.")
     code: str | None = Field(description="Why it was refused: stable.")
-    reason: str | None = Field(description="Why it was made, was refused or failed: for people.")
-    description: str = Field(description="What the customer reads.")
-    internal_note: str | None
+    reason: Annotated[str | None, Personal("prose")] = Field(
+        description="Why it was made, was refused or failed: for people."
+    )
+    description: Annotated[str, Personal("prose")] = Field(description="What the customer reads.")
+    internal_note: Annotated[str | None, Personal("prose")]
     settled_seq: int | None = Field(
         default=None, description="Of a pending one: number of the line that says what became of it."
     )

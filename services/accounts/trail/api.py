@@ -37,7 +37,7 @@ class CustomerChange(ResponseModel):
     role: str
     before: Annotated[dict[str, Any], Personal("details")]
     after: Annotated[dict[str, Any], Personal("details")]
-    reason: str | None
+    reason: Annotated[str | None, Personal("prose")]
 
     @classmethod
     def of(cls, entry: Entry) -> Self:

@@ -202,6 +202,25 @@ async def test_a_viewer_may_read(accounts: Accounts) -> None:
     await accounts.call("GET", "/v1/customers/c1/transactions", status=200, role=Role.VIEWER)
 
 
+async def test_a_viewer_gets_what_people_wrote_masked_in_lists_and_statements(accounts: Accounts) -> None:
+    await accounts.apply(purchase("c1", "o1"), cancellation("c1", "o1"))
+    body = {
+        "amount": 200, "type": "card", "customer_visible_description": "Paid to ada@example.com",
+        "internal_note": "Called on 0491 570 156",
+    }  # fmt: skip
+    await accounts.call("POST", "/v1/customers/c1/withdrawals", body, status=201, Idempotency_Key="k")
+    for path in ("transactions", "transactions/4", "united-transactions", "statement.csv", "statement.jsonl"):
+        texts = []
+        for role in (Role.VIEWER, Role.AGENT):
+            headers = {"Authorization": f"Bearer {token(role)}"}
+            async with accounts.client.get(f"/v1/customers/c1/{path}", headers=headers) as response:
+                assert response.status == 200
+                texts.append(await response.text())
+        assert ("ada@example.com" in texts[0], "570" in texts[0]) == (False, False)
+        assert "a•••@example.com" in texts[0]
+        assert "ada@example.com" in texts[1]
+
+
 async def test_the_document_describes_every_operation(accounts: Accounts) -> None:
     async with accounts.client.get("/openapi.json") as response:
         document = await response.json()

@@ -21,6 +21,11 @@ async def test_each_change_is_kept_with_before_and_after(accounts: Accounts) -> 
     ]  # fmt: skip
     masked = (await accounts.call("GET", "/v1/customers/c1/changes", status=200, role=Role.VIEWER))["items"]
     assert (masked[1]["before"], masked[1]["after"]) == ({"email": "c•••@example.com"}, {"email": "a•••@new.example"})
+    closed = {"status": "closed", "status_reason": "Told us from old@example.com"}
+    await accounts.call("PATCH", "/v1/customers/c1", closed, status=200, If_Match="*")
+    for path in ("/v1/customers/c1/changes", "/v1/customers/c1", "/v1/customers/c1/profile"):
+        assert "old@example" not in str(await accounts.call("GET", path, status=200, role=Role.VIEWER))
+        assert "old@example" in str(await accounts.call("GET", path, status=200))
     await accounts.call("GET", "/v1/customers/nobody/changes", status=404)
 
 
