@@ -110,7 +110,7 @@ class TicketCancellationRequested(CustomerEvent):
 
 
 class TicketCancelled(CustomerEvent):
-    """A cancellation is complete: the price is back on the customer's balance."""
+    """A cancellation is complete: the price is back on the customer's balance; with `credited` 0 it was never taken."""
 
     type: ClassVar[str] = "recourse.ticket.cancelled.v1"
     topic: ClassVar[str] = "tickets"
@@ -128,6 +128,8 @@ class TicketCancelled(CustomerEvent):
     ticket: PurchasedTicket
     currency: Currency
     reason: LongText
+    # Absent: the price.
+    credited: MinorUnits | None = None
 
 
 class TicketsInLimbo(CustomerEvent):

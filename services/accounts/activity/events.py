@@ -129,8 +129,8 @@ def _cancellation_requested(event: TicketCancellationRequested) -> Activity:
 def _cancelled(event: TicketCancelled) -> Activity:
     return _activity(
         event, "ticket_cancelled", event.cancellation_id, at="cancelled_at",
-        order_id=event.order_id, ticket_id=event.ticket.id, amount=event.ticket.price, currency=event.currency,
-        reason=event.reason,
+        order_id=event.order_id, ticket_id=event.ticket.id, currency=event.currency, reason=event.reason,
+        amount=event.ticket.price if event.credited is None else event.credited,
     )  # fmt: skip
 
 

@@ -9,9 +9,11 @@ from shared.messaging import Batch
 
 
 async def remember_cancelled(batch: Batch[TicketCancelled]) -> None:
-    """Keep each cancellation once, for the comparison."""
+    """Keep each cancellation once, for the comparison; what was never charged has no reversal to compare it with."""
     now = datetime.now(UTC)
-    await store.insert_cancelled(batch.connection, [_cancelled(event.data, now) for event in batch.events])
+    await store.insert_cancelled(
+        batch.connection, [_cancelled(event.data, now) for event in batch.events if event.data.credited != 0]
+    )
 
 
 def _cancelled(data: TicketCancelled, now: datetime) -> CancelledTicket:

@@ -44,8 +44,8 @@ class CorrespondenceEvents:
         await self._tell(batch, lambda paid: [_order_confirmation(paid)])
 
     async def notify_of_cancellations(self, batch: Batch[TicketCancelled]) -> None:
-        """A notice for each cancelled ticket."""
-        await self._tell(batch, lambda cancelled: [_cancellation_notice(cancelled)])
+        """A notice for each cancelled ticket whose price is back."""
+        await self._tell(batch, lambda cancelled: [] if cancelled.credited == 0 else [_cancellation_notice(cancelled)])
 
     async def tell(self, batch: Batch[CorrespondenceRequested]) -> None:
         """What other services ask for, once for each of their keys and each channel."""

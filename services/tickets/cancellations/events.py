@@ -21,8 +21,8 @@ def cancellation_requested(cancellation: Cancellation) -> TicketCancellationRequ
     )
 
 
-def ticket_cancelled(cancellation: Cancellation, change: Change) -> TicketCancelled:
-    """Says that the price is back and the ticket is no more."""
+def ticket_cancelled(cancellation: Cancellation, change: Change, *, charged: bool = True) -> TicketCancelled:
+    """Says that the ticket is no more and the price is back, unless it was never `charged`."""
     return TicketCancelled(
         cancellation_id=cancellation.cancellation_id,
         customer_id=cancellation.customer_id,
@@ -31,4 +31,5 @@ def ticket_cancelled(cancellation: Cancellation, change: Change) -> TicketCancel
         ticket=purchased_ticket(change.ticket.bought),
         currency=cancellation.currency,
         reason=cancellation.reason,
+        credited=None if charged else 0,
     )

@@ -66,7 +66,7 @@ async def _follow(transaction: Transaction, before: Ticket, change: Change, canc
         heard_of = charged or announced
         earlier = await latest_cancellation(transaction.connection, before.ticket_id) if heard_of else None
         if earlier is not None:
-            transaction.publish(ticket_cancelled(earlier, change))
+            transaction.publish(ticket_cancelled(earlier, change, charged=charged))
     elif not announced:
         for announcement in announcements([change]):
             transaction.publish(announcement)

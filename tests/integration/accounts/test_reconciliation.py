@@ -13,12 +13,13 @@ from shared.web import Role
 from tests.support.accounts import Accounts, cancellation, purchase
 
 
-def cancelled(order: str, number: int = 1, *, price: int = 1000) -> TicketCancelled:
+def cancelled(order: str, number: int = 1, *, price: int = 1000, credited: int | None = None) -> TicketCancelled:
     """Tickets says that it cancelled a ticket."""
     ticket = TicketCancelled.model_validate_json(orjson.dumps(TicketCancelled.example)).ticket
     return TicketCancelled(
         customer_id="c1", cancellation_id=f"can-{order}-{number}", order_id=order, cancelled_at=datetime.now(UTC),
         ticket=ticket.model_copy(update={"id": f"{order}-{number}", "price": price}), currency="AUD", reason="why",
+        credited=credited,
     )  # fmt: skip
 
 
@@ -40,6 +41,8 @@ async def test_what_both_say_is_no_difference(accounts: Accounts) -> None:
     await accounts.apply(purchase("c1", "o2"), cancellation("c1", "o2"))
     await accounts.apply(cancelled("o2"), cancelled("o2"))
     await accounts.apply(cancelled("o2"))
+    # Nothing was charged for it.
+    await accounts.apply(cancelled("o3", credited=0))
     await compare(accounts)
     assert await report(accounts) == []
 

@@ -11,6 +11,8 @@ from tests.support.partition import Partition
 
 async def test_facts_become_messages(partition: Partition) -> None:
     await partition.deliver(customer("c1"), paid("c1"), cancelled("c1"), request("c1"))
+    # Its price was never taken, so none is back.
+    await partition.deliver(cancelled("c1", "tic-2", credited=0))
     assert await messages(partition, "c1") == [
         ("order_confirmation", "pending", "c1@example.com"),
         ("cancellation_notice", "pending", "c1@example.com"),
