@@ -8,6 +8,27 @@ _DIGITS = {
 }
 _DIGITS_OF = {currency: digits for digits, currencies in _DIGITS.items() for currency in currencies.split()}
 _USUAL_DIGITS = 2
+# The currencies of ISO 4217 that people pay in.
+_CODES = """
+    AED AFN ALL AMD ANG AOA ARS AUD AWG AZN BAM BBD BDT BGN BHD BIF BMD BND BOB BRL BSD BTN BWP BYN BZD CAD CDF CHF
+    CLF CLP CNY COP CRC CUP CVE CZK DJF DKK DOP DZD EGP ERN ETB EUR FJD FKP GBP GEL GHS GIP GMD GNF GTQ GYD HKD HNL
+    HTG HUF IDR ILS INR IQD IRR ISK JMD JOD JPY KES KGS KHR KMF KPW KRW KWD KYD KZT LAK LBP LKR LRD LSL LYD MAD MDL
+    MGA MKD MMK MNT MOP MRU MUR MVR MWK MXN MYR MZN NAD NGN NIO NOK NPR NZD OMR PAB PEN PGK PHP PKR PLN PYG QAR RON
+    RSD RUB RWF SAR SBD SCR SDG SEK SGD SHP SLE SOS SRD SSP STN SVC SYP SZL THB TJS TMT TND TOP TRY TTD TWD TZS UAH
+    UGX USD UYI UYU UYW UZS VED VES VND VUV WST XAF XCD XCG XOF XPF YER ZAR ZMW ZWG
+"""
+_CURRENCIES = frozenset(_CODES.split())
+
+
+def known_currency(currency: str) -> str:
+    """The currency, if there is one of this code.
+
+    Raises:
+        ValueError: there is none.
+    """
+    if currency not in _CURRENCIES:
+        raise ValueError("ISO 4217 has no currency of this code.")
+    return currency
 
 
 def minor_units(currency: str) -> int:

@@ -41,7 +41,7 @@ class AuditQuery(PageQuery):
         return store.Filters(
             actor=self.actor,
             action=self.action,
-            object=(kind, object_id) if self.object else None,
+            objects=(kind, [object_id]) if self.object else None,
             customer_id=self.customer_id,
             since=self.since,
             until=self.until,

@@ -43,11 +43,14 @@ _LIST = """
 
 @dataclass(frozen=True, slots=True)
 class Filters:
-    """Which entries: all where a field is None. `since` is included, `until` is not."""
+    """Which entries: all where a field is None. `since` is included, `until` is not.
+
+    `objects` are a kind and ids of it, any of which may be meant.
+    """
 
     actor: str | None = None
     action: str | None = None
-    object: tuple[str, str] | None = None
+    objects: tuple[str, Sequence[str]] | None = None
     customer_id: str | None = None
     since: datetime | None = None
     until: datetime | None = None
@@ -89,19 +92,22 @@ async def erase_personal(connection: Connection, customer_id: str) -> None:
 
 async def entries(connection: Connection, filters: Filters, *, before: UUID | None, limit: int) -> list[Entry]:
     """Entries, the newest first, older than the one with the id `before`."""
-    kind, object_id = filters.object or (None, None)
+    kind, ids = filters.objects or (None, ())
+    # One id is found in the order of the index; of several the entries are sorted.
+    one_id, several_ids = (ids[0], None) if len(ids) == 1 else (None, ids or None)
     conditions: list[tuple[str, Any]] = [
-        ("e.actor = ", filters.actor),
-        ("e.action = ", filters.action),
-        ("e.object_kind = ", kind),
-        ("e.object_id = ", object_id),
-        ("e.customer_id = ", filters.customer_id),
-        ("e.id >= ", filters.since and _first_id(filters.since)),
-        ("e.id < ", filters.until and _first_id(filters.until)),
-        ("e.id < ", before),
+        ("e.actor = ${}", filters.actor),
+        ("e.action = ${}", filters.action),
+        ("e.object_kind = ${}", kind),
+        ("e.object_id = ${}", one_id),
+        ("e.object_id = any(${}::text[])", several_ids),
+        ("e.customer_id = ${}", filters.customer_id),
+        ("e.id >= ${}", filters.since and _first_id(filters.since)),
+        ("e.id < ${}", filters.until and _first_id(filters.until)),
+        ("e.id < ${}", before),
     ]
     given = [(condition, value) for condition, value in conditions if value is not None]
-    where = "".join(f" and {condition}${number}" for number, (condition, _) in enumerate(given, start=1))
+    where = "".join(f" and {condition.format(number)}" for number, (condition, _) in enumerate(given, start=1))
     rows = await connection.fetch(
         f"{_LIST}{where} order by e.id desc limit ${len(given) + 1}", *(value for _, value in given), limit
     )

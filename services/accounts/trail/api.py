@@ -31,6 +31,7 @@ class CustomerChange(ResponseModel):
     """One change of a customer by a person: `before` and `after` have the fields that it changed."""
 
     change_id: UUID
+    customer_id: str
     at: datetime
     action: str
     actor: str
@@ -43,8 +44,8 @@ class CustomerChange(ResponseModel):
     def of(cls, entry: Entry) -> Self:
         """The change that an entry of the audit trail speaks of."""
         return cls(
-            change_id=entry.id, at=entry.at, action=entry.action, actor=entry.actor, role=entry.role,
-            before=entry.before, after=entry.after, reason=entry.reason,
+            change_id=entry.id, customer_id=entry.object_id, at=entry.at, action=entry.action, actor=entry.actor,
+            role=entry.role, before=entry.before, after=entry.after, reason=entry.reason,
         )  # fmt: skip
 
 
@@ -73,11 +74,16 @@ class TrailApi:
                summary="Changes of a customer's details", tags=("customers",),
                problems=(CUSTOMER_NOT_FOUND,))  # fmt: skip
     async def list_changes(self, ctx: RequestContext, path: CustomerPath, query: PageQuery) -> Page[CustomerChange]:
-        """What people registered, edited, merged and erased, with before and after, the newest first."""
+        """What people registered, edited, merged and erased, with before and after, the newest first.
+
+        Of a customer that others were merged into, the changes of all of them.
+        """
         (before,) = _BY_ID.position(ctx, query) or (None,)
-        filters = Filters(object=("customer", path.customer_id))
         async with self._unit_of_work.database.read() as connection:
-            await _customer(connection, path.customer_id)
+            ids = await store.united_ids(connection, path.customer_id)
+            if not ids:
+                raise CUSTOMER_NOT_FOUND(f"No customer has the id {path.customer_id}.")
+            filters = Filters(objects=("customer", ids))
             found = await entries(connection, filters, before=before, limit=query.limit + 1)
         return _BY_ID.page(ctx, query, found, key=lambda entry: (entry.id,), item=CustomerChange.of)
 

@@ -39,7 +39,7 @@ from shared.web import (
     recording,
 )
 
-INSUFFICIENT_BALANCE = ProblemType(422, "insufficient_balance", "The balance does not cover the withdrawal")
+INSUFFICIENT_BALANCE = ProblemType(422, "insufficient_balance", "The balance does not cover the amount")
 CURRENCY_MISMATCH = ProblemType(422, "currency_mismatch", "The account is in another currency")
 CUSTOMER_SUSPENDED = ProblemType(422, "customer_suspended", "The customer is suspended")
 CUSTOMER_CLOSED = ProblemType(422, "customer_closed", "The customer is closed")

@@ -9,7 +9,7 @@ import pytest
 
 from shared.web import Role
 from tests.integration.accounts.test_withdrawals import credited, withdraw
-from tests.support.accounts import Accounts, purchase, running_accounts, token
+from tests.support.accounts import Accounts, failed_purchase, purchase, running_accounts, token
 from tests.support.stack import Infra
 
 
@@ -46,6 +46,13 @@ async def adjust(
     } | more  # fmt: skip
     path = f"/v1/customers/{customer}/adjustments"
     return await accounts.call("POST", path, body, status=status, role=Role.SUPERVISOR, Idempotency_Key=key)
+
+
+async def test_an_account_gets_no_currency_that_there_is_not(accounts: Accounts) -> None:
+    await accounts.apply(failed_purchase("c1", "o1"))
+    problem = await adjust(accounts, "in", 100, "k1", status=422, currency="AUS")
+    assert [error["field"] for error in problem["errors"]] == ["body.currency"]
+    assert (await adjust(accounts, "in", 100, "k1", currency="AUD"))["currency"] == "AUD"
 
 
 @pytest.mark.requirement("A8", "A11", "A12")

@@ -56,6 +56,19 @@ async def test_both_ids_show_one_customer_and_the_ledgers_stay_as_they_are(accou
     assert [each["customer_id"] for each in found["items"]] == ["c1"]
 
 
+@pytest.mark.requirement("A4")
+async def test_the_changes_of_both_are_shown_as_those_of_one(accounts: Accounts) -> None:
+    await accounts.apply(purchase("c1", "o1"), purchase("c2", "o2"))
+    for customer_id in ("c1", "c2"):
+        changes = {"last_name": f"Of {customer_id}"}
+        await accounts.call("PATCH", f"/v1/customers/{customer_id}", changes, status=200, If_Match="*")
+    await merge(accounts, "c1", "c2")
+    for customer_id in ("c1", "c2"):
+        trail = (await get(accounts, f"{customer_id}/changes"))["items"]
+        told = [(each["customer_id"], each["action"]) for each in trail]
+        assert told == [("c2", "customers.merge"), ("c2", "customers.edit"), ("c1", "customers.edit")]
+
+
 @pytest.mark.requirement("A5", "A8")
 async def test_the_united_history_has_every_line_once_newest_first(accounts: Accounts) -> None:
     for n in range(5):
