@@ -74,6 +74,7 @@ from shared.web.models import (
     RequestModel,
     ResponseModel,
     WrongFieldError,
+    refuse_nulls,
     require_order,
 )
 from shared.web.operations import operation, operations_of
@@ -128,6 +129,7 @@ __all__ = [
     "operations_of",
     "record",
     "recording",
+    "refuse_nulls",
     "require_order",
     "serving",
     "stop_on_signals",

@@ -46,6 +46,17 @@ class RequestModel(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
 
 
+def refuse_nulls(changes: RequestModel, *names: str) -> None:
+    """Refuse an edit that takes away what has to be there; what is not given at all stays as it is.
+
+    Raises:
+        WrongFieldError: it names the field.
+    """
+    for name in names:
+        if name in changes.model_fields_set and getattr(changes, name) is None:
+            raise WrongFieldError(name, "It cannot be taken away.")
+
+
 def require_order(query: RequestModel, low: str, high: str) -> None:
     """Refuse a range whose end is before its beginning: it would find nothing, and hardly anybody means that.
 

@@ -13,7 +13,7 @@ from services.accounts.activity.models import ActivityView
 from services.accounts.customers.domain import Status, plain_phone
 from services.accounts.customers.profile import Account, Profile
 from shared.contracts.base import Language
-from shared.web import Personal, Prose, RequestModel, ResponseModel, WrongFieldError
+from shared.web import Personal, Prose, RequestModel, ResponseModel, WrongFieldError, refuse_nulls
 
 
 @cache
@@ -83,9 +83,7 @@ class Changes(RequestModel):
 
     @model_validator(mode="after")
     def _some_cannot_be_taken_away(self) -> Self:
-        for name in ("first_name", "last_name", "status"):
-            if name in self.model_fields_set and getattr(self, name) is None:
-                raise WrongFieldError(name, "It cannot be taken away.")
+        refuse_nulls(self, "first_name", "last_name", "status")
         if self.status is not None and self.status_reason is None:
             raise WrongFieldError("status_reason", "Say why the status changes.")
         if self.status is None and self.status_reason is not None:

@@ -9,7 +9,7 @@ from pydantic import Field, StringConstraints, model_validator
 from services.accounts.notes.domain import Kind
 from services.accounts.paths import CustomerPath
 from shared.contracts.base import NO_NUL
-from shared.web import Instant, PageQuery, Personal, RequestModel, ResponseModel, WrongFieldError
+from shared.web import Instant, PageQuery, Personal, RequestModel, ResponseModel, refuse_nulls
 
 NoteText = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=5000, pattern=NO_NUL)]
 Author = Annotated[str, StringConstraints(min_length=1, max_length=255, pattern=NO_NUL)]
@@ -53,9 +53,7 @@ class NoteChanges(RequestModel):
 
     @model_validator(mode="after")
     def _some_cannot_be_taken_away(self) -> Self:
-        for name in ("kind", "text", "done"):
-            if name in self.model_fields_set and getattr(self, name) is None:
-                raise WrongFieldError(name, "It cannot be taken away.")
+        refuse_nulls(self, "kind", "text", "done")
         return self
 
     def given(self) -> dict[str, Any]:

@@ -1,14 +1,14 @@
 """What requests about AutoPlays say."""
 
 from datetime import date
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, StringConstraints
+from pydantic import Field, StringConstraints, model_validator
 
 from services.tickets.autoplay.domain import PaymentMethod, State, Terms
 from services.tickets.autoplay.schedule import Cadence, Schedule, Weekday
 from shared.contracts.base import NO_NUL, Identifier, ShortText
-from shared.web import PageQuery, RequestModel
+from shared.web import PageQuery, RequestModel, refuse_nulls
 
 Games = Annotated[int, Field(ge=1, le=100, description="Tickets of the offer for each draw.")]
 Limit = Annotated[int, Field(ge=0, le=10**12, description="Minor units for a calendar month; null for no limit.")]
@@ -100,15 +100,17 @@ class AutoplayChanges(RequestModel):
     time_zone: ZoneName | None = None
     reason: Reason | None = None
 
+    @model_validator(mode="after")
+    def _some_cannot_be_taken_away(self) -> Self:
+        refuse_nulls(self, "offer_id", "games", "schedule", "payment_method")
+        return self
+
     def values(self) -> dict[str, Any]:
         """The terms that are given, by their names."""
         given = {name: getattr(self, name) for name in self.model_fields_set - {"reason"}}
         if self.schedule is not None:
             given["schedule"] = schedule_of(self.schedule)
-        return {name: value for name, value in given.items() if value is not None or name in _MAY_BE_NULL}
-
-
-_MAY_BE_NULL = frozenset({"spending_limit", "time_zone"})
+        return given
 
 
 class PauseRequest(RequestModel):

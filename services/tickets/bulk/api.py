@@ -33,6 +33,7 @@ from shared.web import (
     RequestContext,
     RequestModel,
     ResponseModel,
+    WrongFieldError,
     operation,
 )
 
@@ -58,9 +59,11 @@ class BulkRequest(Confirmed):
 
     @model_validator(mode="after")
     def _one_target(self) -> Self:
-        draw = (self.lottery_id is not None, self.draw_number is not None)
-        if (self.order_id is not None, *draw) not in {(True, False, False), (False, True, True)}:
-            raise ValueError("Give order_id, or lottery_id and draw_number.")
+        if (self.order_id is None) == (self.lottery_id is None and self.draw_number is None):
+            raise WrongFieldError("order_id", "Give this, or lottery_id and draw_number.")
+        if (self.lottery_id is None) != (self.draw_number is None):
+            missing = "lottery_id" if self.lottery_id is None else "draw_number"
+            raise WrongFieldError(missing, "Give both lottery_id and draw_number.")
         return self
 
 

@@ -8,6 +8,7 @@ from services.tickets.draws.domain import Lottery, Offer
 from services.tickets.draws.models import (
     LotteryChanges,
     LotteryPath,
+    LotteryQuery,
     LotteryView,
     NewLottery,
     NewOffer,
@@ -19,7 +20,7 @@ from services.tickets.draws.models import (
 from shared import audit
 from shared.db import Connection
 from shared.messaging import UnitOfWork
-from shared.web import Keyset, Page, PageQuery, ProblemType, RenderedReply, Reply, RequestContext, operation
+from shared.web import Keyset, Page, ProblemType, RenderedReply, Reply, RequestContext, operation
 
 LOTTERY_NOT_FOUND = ProblemType(404, "lottery_not_found", "No such lottery")
 LOTTERY_EXISTS = ProblemType(409, "lottery_exists", "There is a lottery of this name")
@@ -45,11 +46,11 @@ class LotteriesApi:
         self._database = unit_of_work.database
 
     @operation("GET", "/v1/lotteries", permission="draws:read", summary="Lotteries", tags=("lotteries",))
-    async def list_lotteries(self, ctx: RequestContext, query: PageQuery) -> Page[LotteryView]:
+    async def list_lotteries(self, ctx: RequestContext, query: LotteryQuery) -> Page[LotteryView]:
         """Every lottery that was set up here or named by a purchase, by name."""
         (after,) = _BY_NAME.position(ctx, query) or (None,)
         async with self._database.read() as connection:
-            found = await store.lotteries(connection, after=after, limit=query.limit + 1)
+            found = await store.lotteries(connection, name=query.name, after=after, limit=query.limit + 1)
         return _BY_NAME.page(ctx, query, found, key=lambda row: (row.lottery,), item=LotteryView.of)
 
     @operation("POST", "/v1/lotteries", permission="draws:write", status=201, idempotent=True,

@@ -3,11 +3,11 @@
 from datetime import datetime, timedelta
 from typing import Annotated, Literal, Self
 
-from pydantic import Field, StringConstraints
+from pydantic import Field, StringConstraints, model_validator
 
 from services.tickets.draws.domain import Draw, DrawState, Lottery, Offer
 from shared.contracts.base import NO_NUL, Currency, Identifier, ShortText
-from shared.web import ConfirmFlag, Instant, PageQuery, RequestModel, ResponseModel
+from shared.web import ConfirmFlag, Instant, PageQuery, RequestModel, ResponseModel, refuse_nulls, require_order
 
 Minutes = Annotated[int, Field(ge=0, le=60 * 24 * 31, description="Minutes before a draw closes.")]
 # What begins or ends with a space is not what a purchase will name.
@@ -61,6 +61,12 @@ class LotteryView(ResponseModel):
         )
 
 
+class LotteryQuery(PageQuery):
+    """Which lotteries to list."""
+
+    name: ShortText | None = Field(default=None, description="Only the lottery of this exact name.")
+
+
 class NewLottery(RequestModel):
     """A lottery, under the name that purchases give it."""
 
@@ -74,6 +80,11 @@ class LotteryChanges(RequestModel):
 
     description: Reason | None = None
     cancellation_window_minutes: Minutes | None = None
+
+    @model_validator(mode="after")
+    def _some_cannot_be_taken_away(self) -> Self:
+        refuse_nulls(self, "cancellation_window_minutes")
+        return self
 
 
 class DrawView(ResponseModel):
@@ -129,6 +140,11 @@ class DrawChanges(RequestModel):
     closes_at: Instant | None = None
     draw_at: Instant | None = None
 
+    @model_validator(mode="after")
+    def _some_cannot_be_taken_away(self) -> Self:
+        refuse_nulls(self, "closes_at", "draw_at")
+        return self
+
 
 class DrawQuery(PageQuery):
     """Which draws to list."""
@@ -136,6 +152,11 @@ class DrawQuery(PageQuery):
     state: DrawState | None = None
     since: Instant | None = Field(default=None, description="Drawn at this time or later.")
     until: Instant | None = Field(default=None, description="Drawn before this time.")
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Self:
+        require_order(self, "since", "until")
+        return self
 
 
 class DrawAction(RequestModel):
@@ -192,6 +213,11 @@ class OfferChanges(RequestModel):
     price: Price | None = None
     currency: Currency | None = None
     active: bool | None = None
+
+    @model_validator(mode="after")
+    def _some_cannot_be_taken_away(self) -> Self:
+        refuse_nulls(self, "label", "price", "currency", "active")
+        return self
 
 
 class OfferQuery(PageQuery):

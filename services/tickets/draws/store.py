@@ -87,11 +87,12 @@ async def lottery(connection: Connection, lottery_id: str, *, lock: bool = False
     return None if row is None else Lottery(*row)
 
 
-async def lotteries(connection: Connection, *, after: str | None, limit: int) -> list[Lottery]:
-    """Lotteries by name, above `after`."""
+async def lotteries(connection: Connection, *, name: str | None = None, after: str | None, limit: int) -> list[Lottery]:
+    """Lotteries by name, above `after`; only that of this `name` if one is given."""
     rows = await connection.fetch(
-        f"select {_LOTTERY} from lotteries where lottery > $1 order by lottery limit $2",  # noqa: S608 - constants
-        after or "", limit,
+        f"""select {_LOTTERY} from lotteries where lottery > $1 and ($3::text is null or lottery = $3)
+            order by lottery limit $2""",  # noqa: S608 - constants
+        after or "", limit, name,
     )  # fmt: skip
     return [Lottery(*row) for row in rows]
 

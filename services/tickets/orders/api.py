@@ -6,7 +6,7 @@ from functools import partial
 from typing import Annotated, Any, Self
 from zoneinfo import ZoneInfo
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from services.tickets.customers.store import united_ids
 from services.tickets.lifecycle.api import TicketSummary, summary_of
@@ -31,6 +31,7 @@ from shared.web import (
     ResponseModel,
     Stream,
     operation,
+    require_order,
 )
 
 ORDER_NOT_FOUND = ProblemType(404, "order_not_found", "No such order")
@@ -71,6 +72,12 @@ class HistoryFilters(RequestModel):
     archived: bool | None = Field(
         default=None, description="Only tickets whose draw is more than a calendar month ago, or only the others."
     )
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Self:
+        require_order(self, "since", "until")
+        require_order(self, "drawn_since", "drawn_until")
+        return self
 
     def as_filter(self, archived_before: datetime) -> HistoryFilter:
         """The same for the store."""

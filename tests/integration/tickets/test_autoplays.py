@@ -114,6 +114,9 @@ async def test_terms_change_for_draws_to_come(shop: Partition, api: ApiClient) -
     assert (body["next_run"]["draw_number"], body["next_run"]["cost"]) == (2, 3000)
     late = await api.patch(path, {"games": 9}, etag=created.headers["Etag"])
     assert (late.status, late.headers["Etag"]) == (412, after.headers["Etag"])
+    for field in ("offer_id", "games", "schedule", "payment_method"):
+        taken = await api.patch(path, {field: None}, etag=after.headers["Etag"])
+        assert (taken.status, taken.body["errors"][0]["field"]) == (422, f"body.{field}")
     wrong = await api.patch(path, {"offer_id": "none"}, etag=after.headers["Etag"])
     assert (wrong.status, wrong.body["errors"][0]["field"]) == (422, "body.offer_id")
     same = await api.patch(path, {"games": 3, "reason": "Asked again"}, etag=after.headers["Etag"])

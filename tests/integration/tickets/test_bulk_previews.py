@@ -104,6 +104,20 @@ async def test_neither_token_nor_flag_is_refused(api: ApiClient, confirmation: d
         assert (answer.status, [error["field"] for error in answer.body["errors"]]) == (422, ["body.confirm"])
 
 
+@pytest.mark.parametrize(
+    ("target", "field"),
+    [
+        ({}, "order_id"),
+        ({"order_id": "o1", "lottery_id": "lot-0", "draw_number": 1}, "order_id"),
+        ({"lottery_id": "lot-0"}, "draw_number"),
+        ({"draw_number": 1}, "lottery_id"),
+    ],
+)
+async def test_a_target_that_is_not_one_names_the_field(api: ApiClient, target: dict[str, Any], field: str) -> None:
+    answer = await api.post(BULK, REASON | {"confirm": True} | target, key="k")
+    assert (answer.status, [error["field"] for error in answer.body["errors"]]) == (422, [f"body.{field}"])
+
+
 async def test_what_cannot_be_cancelled_says_so_and_has_no_token(partition: Partition, api: ApiClient) -> None:
     assert (await api.get(ORDER)).body["code"] == "order_not_found"
     assert (await api.get("/v1/lotteries/lot-0/draws/1/cancellation/preview")).body["code"] == "lottery_not_found"

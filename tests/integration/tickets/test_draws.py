@@ -38,6 +38,9 @@ async def test_a_lottery_is_added_listed_changed(api: ApiClient) -> None:
     await add_lottery(api, "Car / Draw é")
     listed = (await api.get("/v1/lotteries", role="viewer")).body["items"]
     assert [each["name"] for each in listed] == ["Car / Draw é", "House Draw"]
+    named = (await api.get("/v1/lotteries", name="House Draw")).body["items"]
+    assert [each["lottery_id"] for each in named] == [lottery_id]
+    assert (await api.get("/v1/lotteries", name="House")).body["items"] == []
     shown = await api.get(f"/v1/lotteries/{lottery_id}")
     assert (shown.body["cancellation_window_minutes"], shown.body["origin"]) == (30, "api")
     changed = await api.patch(
@@ -66,6 +69,22 @@ async def test_an_offer_with_a_wrong_value_names_the_field(api: ApiClient, field
     body = {"offer_id": "book-6", "label": "6 x ticket book $10.00", "price": 1000, "currency": "AUD"}
     answer = await api.post(f"/v1/lotteries/{await add_lottery(api)}/offers", body | {field: wrong}, key="k")
     assert (answer.status, [error["field"] for error in answer.body["errors"]]) == (422, [f"body.{field}"])
+
+
+async def test_what_has_to_be_there_is_not_taken_away(api: ApiClient) -> None:
+    lottery_id = await add_lottery(api)
+    path = f"/v1/lotteries/{lottery_id}"
+    assert (await add_draw(api, lottery_id)).status == 201
+    offer = {"offer_id": "book-6", "label": "6 x ticket book", "price": 1000, "currency": "AUD"}
+    assert (await api.post(f"{path}/offers", offer, key="offer")).status == 201
+    for place, fields in {
+        "": ["cancellation_window_minutes"],
+        "/draws/1": ["closes_at", "draw_at"],
+        "/offers/book-6": ["label", "price", "currency", "active"],
+    }.items():
+        for field in fields:
+            answer = await api.patch(f"{path}{place}", {field: None}, etag="*")
+            assert (answer.status, [error["field"] for error in answer.body["errors"]]) == (422, [f"body.{field}"])
 
 
 async def test_an_offer_is_added_listed_changed(api: ApiClient) -> None:

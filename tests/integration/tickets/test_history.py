@@ -131,6 +131,14 @@ async def test_what_is_wrong_with_a_query_is_named(api: ApiClient) -> None:
         assert (answer.status, answer.body["errors"][0]["field"]) == (422, field)
 
 
+@pytest.mark.parametrize("prefix", ["", "drawn_"])
+async def test_a_period_that_ends_before_it_begins_is_named(api: ApiClient, prefix: str) -> None:
+    period = {f"{prefix}since": "2026-02-01T00:00:00Z", f"{prefix}until": "2026-01-01T00:00:00Z"}
+    for ending in ("", ".csv", ".jsonl"):
+        answer = await api.get(f"/v1/customers/c1/orders{ending}", **period)
+        assert (answer.status, answer.body["errors"][0]["field"]) == (422, f"query.{prefix}until")
+
+
 async def test_a_cursor_belongs_to_its_order(partition: Partition, api: ApiClient) -> None:
     await bought(partition)
     cursor = (await api.get(HISTORY, limit=2, sort="price")).body["next_cursor"]
