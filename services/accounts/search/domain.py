@@ -44,7 +44,7 @@ _ALPHABETS = (
 )
 # Words are taken apart up to this length, and in so many ways.
 _MAX_SPLIT_LENGTH = 40
-_MAX_GUESSES = 12
+_MAX_APART = 12
 _MIN_BEGINNING = 3
 
 # How far a word may be from what was typed, and how that counts when results are put in order.
@@ -204,14 +204,18 @@ def taken_apart(word: str, known: Collection[str]) -> Iterator[tuple[str, ...]]:
                 yield word[:end], word[end:second], word[second:]
 
 
-def guesses(typed: Sequence[str], known: Collection[str]) -> list[tuple[str, ...]]:
-    """Names that may be meant by one that nobody has: words joined, taken apart, or one of several left out."""
+def set_apart_otherwise(typed: Sequence[str], known: Collection[str]) -> list[tuple[str, ...]]:
+    """The same letters as other words: two neighbours joined, or one taken apart into known ones."""
     joined = [(*typed[:n], typed[n] + typed[n + 1], *typed[n + 2 :]) for n in range(len(typed) - 1)]
     apart = (
         (*typed[:n], *parts, *typed[n + 1 :]) for n, word in enumerate(typed) for parts in taken_apart(word, known)
     )
-    fewer = [(*typed[:n], *typed[n + 1 :]) for n in range(len(typed))] if len(typed) > 2 else []
-    return [*dict.fromkeys([*joined, *fewer, *islice(apart, _MAX_GUESSES)])]
+    return [*dict.fromkeys([*joined, *islice(apart, _MAX_APART)])]
+
+
+def one_left_out(typed: Sequence[str]) -> list[tuple[str, ...]]:
+    """All of three or more words but one, such as a title or an initial."""
+    return [(*typed[:n], *typed[n + 1 :]) for n in range(len(typed))] if len(typed) > 2 else []
 
 
 def errors_allowed(word: str) -> int:

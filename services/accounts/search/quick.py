@@ -1,6 +1,6 @@
 """The search box: what a text may be is looked up in turn, exact identifiers first."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from services.accounts.search import domain, store
@@ -46,7 +46,7 @@ async def search(connection: Connection, text: str, *, number: str | None, limit
     if sought.words and not (sought.has_digits and results.customers) and len(results.customers) <= limit:
         await _by_name(connection, sought, results, limit + 1)
         if not results.customers:
-            await _by_guess(connection, sought.words, results, limit + 1)
+            await _by_other_words(connection, domain.one_left_out(sought.words), results, limit + 1)
     if not results.customers or (sought.looks_like_email and len(results.customers) <= limit):
         await _by_email_beginning(connection, text, results, limit + 1)
     return results
@@ -81,6 +81,8 @@ async def _by_name(connection: Connection, sought: Sought, results: Results, lim
     """Names that have all words first; those that begin with them, contain them or differ a little only then."""
     typed = sorted(sought.words, key=len, reverse=True)
     found = await store.find_exact_name(connection, typed, limit=limit)
+    if not found:
+        await _by_other_words(connection, await _set_apart_otherwise(connection, sought.words), results, limit)
     if len(found) < limit:
         found += await _similar(connection, typed, with_errors=not sought.has_digits, limit=limit)
     customers = await store.customers(connection, found)
@@ -94,13 +96,16 @@ async def _by_name(connection: Connection, sought: Sought, results: Results, lim
         results.add(customers[customer_id], Match("name", exact=rank == 0))
 
 
-async def _by_guess(connection: Connection, typed: Sequence[str], results: Results, limit: int) -> None:
-    """Names that nobody has as typed: written as one word or as several, or with one word less."""
-    parts = set().union(*map(domain.parts_of, typed))
-    known = await store.known_words(connection, parts) if parts else set()
+async def _set_apart_otherwise(connection: Connection, typed: Sequence[str]) -> list[tuple[str, ...]]:
+    parts: set[str] = set().union(*map(domain.parts_of, typed))
+    return domain.set_apart_otherwise(typed, await store.known_words(connection, parts) if parts else ())
+
+
+async def _by_other_words(connection: Connection, names: Iterable[Sequence[str]], results: Results, limit: int) -> None:
+    """Names that have all the words of one of `names`."""
     found: list[str] = []
-    for guess in domain.guesses(typed, known):
-        found += await store.find_exact_name(connection, [*dict.fromkeys(guess)], limit=limit)
+    for name in names:
+        found += await store.find_exact_name(connection, [*dict.fromkeys(name)], limit=limit)
         if len(found) >= limit:
             break
     customers = await store.customers(connection, found) if found else {}

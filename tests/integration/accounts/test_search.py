@@ -115,6 +115,11 @@ async def test_names_are_found_however_they_are_set_apart_and_in_any_script(
     assert [each[0] for each in await search(accounts, text)] == found
 
 
+async def test_a_name_set_apart_otherwise_comes_before_those_with_errors(accounts: Accounts) -> None:
+    await names(accounts, "Matteo Landerberg", "Pieter van der Berg", "Zdeněk Vanberberg")
+    assert [each[0] for each in await search(accounts, "vanderberg")] == ["c1", "c0", "c2"]
+
+
 @pytest.mark.parametrize(
     ("text", "exact"),
     [
