@@ -218,9 +218,9 @@ def one_left_out(typed: Sequence[str]) -> list[tuple[str, ...]]:
     return [(*typed[:n], *typed[n + 1 :]) for n in range(len(typed))] if len(typed) > 2 else []
 
 
-def errors_allowed(word: str) -> int:
-    """How many errors a word of this length may have and still be told from others."""
-    if len(word) < 3:
+def errors_allowed(word: str, *, alone: bool = True) -> int:
+    """How many errors a word of this length may have and still be told from others; beside another it may be short."""
+    if len(word) < (3 if alone else 2):
         return 0
     return 1 if len(word) < 7 else 2
 
@@ -240,13 +240,13 @@ def errors_between(one: str, other: str) -> int:
     return row[-1]
 
 
-def closeness(typed: str, word: str) -> int | None:
+def closeness(typed: str, word: str, *, alone: bool = True) -> int | None:
     """How a typed word may mean a word of a name, from EXACT to TWO_ERRORS; None when it does not."""
     if typed == word:
         return EXACT
     if word.startswith(typed):
         return BEGINNING
-    allowed = errors_allowed(typed)
+    allowed = errors_allowed(typed, alone=alone)
     errors = errors_between(typed, word) if abs(len(typed) - len(word)) <= allowed else allowed + 1
     if errors <= allowed and errors == 1:
         return ONE_ERROR
@@ -259,7 +259,7 @@ def rank(typed: Sequence[str], words: Sequence[str]) -> int | None:
     """How well a name fits all that was typed, in any order: 0 is exact; None when it does not fit."""
     total = 0
     for each in typed:
-        found = [close for word in words if (close := closeness(each, word)) is not None]
+        found = [close for word in words if (close := closeness(each, word, alone=len(typed) == 1)) is not None]
         if not found:
             return None
         total += min(found)

@@ -129,20 +129,21 @@ def _rank(typed: list[str], name: str, customer: store.Customer, words: tuple[st
 
 
 async def _similar(connection: Connection, typed: list[str], *, with_errors: bool, limit: int) -> list[str]:
-    firsts = await _meant(connection, typed[0], with_errors=with_errors)
-    seconds = await _meant(connection, typed[1], with_errors=with_errors) if len(typed) > 1 else []
+    alone = len(typed) == 1
+    firsts = await _meant(connection, typed[0], with_errors=with_errors, alone=alone)
+    seconds = [] if alone else await _meant(connection, typed[1], with_errors=with_errors, alone=alone)
     # Further words are only compared, so that there must be more to choose from.
     each = limit if len(typed) < 3 else _CANDIDATES
     beginning = typed[1] if len(typed) > 1 else ""
     return await store.find_similar_name(connection, firsts, seconds, beginning, each=each, limit=_CANDIDATES)
 
 
-async def _meant(connection: Connection, typed: str, *, with_errors: bool) -> list[str]:
+async def _meant(connection: Connection, typed: str, *, with_errors: bool, alone: bool) -> list[str]:
     """Words of names that the typed one may mean, the closest first."""
-    variants = domain.one_error_away(typed) if with_errors and domain.errors_allowed(typed) else []
+    variants = domain.one_error_away(typed) if with_errors and domain.errors_allowed(typed, alone=alone) else []
     close = {
         word: closeness
         for word in [typed, *await store.dictionary(connection, typed, variants)]
-        if (closeness := domain.closeness(typed, word)) is not None
+        if (closeness := domain.closeness(typed, word, alone=alone)) is not None
     }
     return sorted(close, key=lambda word: (close[word], len(word), word))[:_WORDS_EACH]

@@ -115,6 +115,12 @@ async def test_names_are_found_however_they_are_set_apart_and_in_any_script(
     assert [each[0] for each in await search(accounts, text)] == found
 
 
+async def test_an_error_in_a_short_word_is_forgiven_beside_another_word(accounts: Accounts) -> None:
+    await names(accounts, "Laura Lee", "John Ali", "Laura Li", "Mei Liu")
+    for text, found in (("laura ee", ["c0"]), ("john ai", ["c1"]), ("mei lu", ["c3"]), ("ee", [])):
+        assert [each[0] for each in await search(accounts, text)] == found
+
+
 async def test_a_name_set_apart_otherwise_comes_before_those_with_errors(accounts: Accounts) -> None:
     await names(accounts, "Matteo Landerberg", "Pieter van der Berg", "Zdeněk Vanberberg")
     assert [each[0] for each in await search(accounts, "vanderberg")] == ["c1", "c0", "c2"]
