@@ -10,6 +10,7 @@ from shared.messaging.breaker import BreakerOpenError
 from shared.messaging.lane import Lane
 from shared.messaging.processor import Processor, Slice
 from shared.messaging.progress import FencedError
+from shared.messaging.reader import Reader
 from shared.telemetry.logging import get_logger
 from shared.waiting import until
 
@@ -41,17 +42,19 @@ class Assignment:
         self._concurrency = concurrency
         self._stopping = False
         self._changed = asyncio.Event()
+        self._under_way: set[asyncio.Task[None]] = set()
         # What is read ahead of a backlog is most of the memory of a service; two partitions fill a batch.
+        limit = max(1, batch // 2)
+        self._reader = Reader(client)
         self._lanes = [
             Lane(
                 client=client, partition=partition, topic=topic_of(partition.topic), processor=processor,
-                limit=max(1, batch // 2), on_change=self._changed.set,
+                limit=limit, on_change=self._changed.set, look_again=self._reader.look_again,
             )
             for partition in partitions
         ]  # fmt: skip
-        self._appliers = [
-            asyncio.create_task(self._apply_all(), name=f"{processor.consumer}:applier-{n}") for n in range(concurrency)
-        ]
+        self._reading = asyncio.create_task(self._reader.run(self._lanes), name=f"{processor.consumer}:reader")
+        self._beginning = asyncio.create_task(self._begin_all(), name=f"{processor.consumer}:beginning")
 
     def offsets(self) -> Mapping[Any, int]:
         """The next offset to apply of each partition that is known."""
@@ -59,7 +62,7 @@ class Assignment:
 
     def raise_failure(self) -> None:
         """Raise what ended a task that should go on for ever."""
-        for task in [*self._appliers, *(lane.task for lane in self._lanes)]:
+        for task in [self._reading, self._beginning, *(lane.task for lane in self._lanes)]:
             if task.done() and not task.cancelled():
                 task.result()
 
@@ -67,47 +70,54 @@ class Assignment:
         """Finish the batches at hand, at most for `timeout` seconds, then give them up; begin no new ones."""
         self._stopping = True
         self._changed.set()
-        _, late = await asyncio.wait(self._appliers, timeout=timeout)
-        for applier in late:
-            applier.cancel()
-        await asyncio.wait(self._appliers)
-        await asyncio.gather(*(lane.stop() for lane in self._lanes))
+        await asyncio.wait([self._beginning])
+        if self._under_way:
+            _, late = await asyncio.wait(self._under_way, timeout=timeout)
+            for batch in late:
+                batch.cancel()
+            await asyncio.wait(self._under_way)
+        self._reading.cancel()
+        await asyncio.gather(self._reading, *(lane.stop() for lane in self._lanes), return_exceptions=True)
 
-    async def _apply_all(self) -> None:
+    async def _begin_all(self) -> None:
+        """Begin batches until told to stop; raise what one of them failed with."""
         while not self._stopping:
             self._changed.clear()
-            lanes = self._next_lanes()
-            if not lanes:
-                await self._wait()
-                continue
-            for lane in lanes:
-                lane.busy = True
-            try:
-                await self._apply(lanes)
-            finally:
-                for lane in lanes:
-                    lane.busy = False
-                self._changed.set()
+            for batch in [each for each in self._under_way if each.done()]:
+                self._under_way.remove(batch)
+                batch.result()
+            lanes = self._next_lanes() if len(self._under_way) < self._concurrency else []
+            pause = self._pause_before(lanes)
+            if pause is not None and pause <= 0:
+                self._begin(self._cut(lanes))
+            else:
+                await until(self._changed, pause)
 
-    async def _wait(self) -> None:
-        """Until something changes, or what was left for later has waited long enough."""
-        left = any(len(lane) and not lane.busy for lane in self._lanes)
-        await until(self._changed, LONG_WAIT if left else None)
+    def _begin(self, lanes: Sequence[Lane]) -> None:
+        for lane in lanes:
+            lane.busy = True
+        batch = asyncio.create_task(self._apply(lanes), name=f"{self._processor.consumer}:batch")
+        self._under_way.add(batch)
+        batch.add_done_callback(lambda _: self._changed.set())
 
     def _next_lanes(self) -> Sequence[Lane]:
-        """What the next batch takes its records from, longest waiting first; nothing while it had better wait."""
+        """What the next batch may take its records from, longest waiting first."""
         ready = sorted(
             (lane for lane in self._lanes if len(lane) and not lane.busy), key=lambda lane: lane.waiting_since
         )
         alone = [lane for lane in ready if lane.alone]
-        # One applier is kept for those that are well.
+        # One batch at a time is kept for those that are well.
         if alone and sum(lane.busy and lane.alone for lane in self._lanes) < self._concurrency - 1:
             return alone[:1]
-        well = [lane for lane in ready if not lane.alone]
-        if not well or not any(lane.busy for lane in self._lanes):
-            return self._cut(well)
-        waited = asyncio.get_running_loop().time() - well[0].waiting_since
-        return self._cut(well) if waited > LONG_WAIT or sum(map(len, well)) >= WORTH_A_BATCH else []
+        return [lane for lane in ready if not lane.alone]
+
+    def _pause_before(self, lanes: Sequence[Lane]) -> float | None:
+        """Seconds for which a batch of these had better wait for more records; None while there is none."""
+        if not lanes:
+            return None
+        if lanes[0].alone or not self._under_way or sum(map(len, lanes)) >= WORTH_A_BATCH:
+            return 0
+        return lanes[0].waiting_since + LONG_WAIT - asyncio.get_running_loop().time()
 
     def _cut(self, lanes: Sequence[Lane]) -> Sequence[Lane]:
         """As many of them as fill a batch; the last one may give a part of what it has."""
@@ -115,6 +125,13 @@ class Assignment:
         return [lane for lane, records in zip(lanes, before, strict=False) if records < self._batch]
 
     async def _apply(self, lanes: Sequence[Lane]) -> None:
+        try:
+            await self._apply_together(lanes)
+        finally:
+            for lane in lanes:
+                lane.busy = False
+
+    async def _apply_together(self, lanes: Sequence[Lane]) -> None:
         taken: list[tuple[Lane, Slice]] = []
         room = self._batch
         for lane in lanes:

@@ -100,6 +100,8 @@ class Consumer:
             self._joined = False
             await self._commit_to_kafka(client, await self.release())
             await stop_client(client)
+            # The group may have given it partitions while it was on its way out.
+            await self.release()
 
     def assign(self, client: Any, partitions: Iterable[Any]) -> None:
         """Start to apply the partitions that the group gave to this process."""

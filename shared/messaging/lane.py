@@ -1,8 +1,8 @@
-"""One assigned partition: where it stands, and the records that were read ahead of its being applied."""
+"""One assigned partition: where it stands, and the records that wait to be applied."""
 
 import asyncio
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from shared.db import is_transient
@@ -21,10 +21,10 @@ _lag = gauge("recourse_consumer_lag_records", "Records behind the end of the par
 
 
 class Lane:
-    """Reads a partition from its stored offset on, at most `limit` records ahead; calls `on_change` when some came.
+    """A partition, and at most `limit` of its records, from its stored offset on.
 
-    It reads all the time: while any partition has records that nobody took, aiokafka asks their broker for nothing
-    more, for a tenth of a second each time, and that would hold up all others.
+    Calls `on_change` when there is more to apply, and `look_again` when it wants records and did not before, or the
+    other way round.
     """
 
     def __init__(
@@ -36,6 +36,7 @@ class Lane:
         processor: Processor,
         limit: int,
         on_change: Callable[[], None],
+        look_again: Callable[[], None],
     ) -> None:
         self.partition = partition
         # The next offset to apply; None until the stored one was read.
@@ -49,8 +50,8 @@ class Lane:
         self._processor = processor
         self._limit = limit
         self._on_change = on_change
+        self._look_again = look_again
         self._records: list[Any] = []
-        self._room = asyncio.Event()
         self._pause = FIRST_PAUSE
         self.task = self._start(0.0)
 
@@ -58,14 +59,31 @@ class Lane:
         """How many records are there to be applied."""
         return len(self._records)
 
+    @property
+    def room(self) -> int:
+        """How many more records it takes; 0 while it would be few, and as long as it does not know where it stands."""
+        room = self._limit - len(self._records)
+        return room if self.offset is not None and 2 * room >= self._limit else 0
+
+    def receive(self, messages: Sequence[Any]) -> None:
+        """Take the records that follow; without a position they are dropped, and read again from the stored one."""
+        if self.offset is None:
+            return
+        if not self._records:
+            self.waiting_since = asyncio.get_running_loop().time()
+        self._records.extend(messages)
+        self._on_change()
+
     def take(self, count: int) -> Slice:
         """The next `count` records at most, decoded. They go on with `advance`, or come again after `restart`."""
         if self.offset is None:
             raise RuntimeError("nothing was read yet")
+        was_full = not self.room
         taken = self._records[:count]
         del self._records[:count]
         self.waiting_since = asyncio.get_running_loop().time()
-        self._room.set()
+        if was_full and self.room:
+            self._look_again()
         return Slice(self._processor.decode([to_record(each, topic=self._topic) for each in taken]), self.offset)
 
     def advance(self, applied: Slice, offset: int) -> None:
@@ -85,37 +103,26 @@ class Lane:
         self.offset = None
         self.alone = alone
         self._records.clear()
+        # What was read from the old position comes before the new one is known, and is dropped.
+        self._look_again()
         self.task = self._start(self._pause)
         self._pause = min(self._pause * 2, LONGEST_PAUSE)
 
     async def stop(self) -> None:
-        """Read no more."""
+        """Give up looking for the stored offset."""
         self.task.cancel()
         await asyncio.gather(self.task, return_exceptions=True)
 
     def _start(self, pause: float) -> asyncio.Task[None]:
         name = f"{self._processor.consumer}:{self._topic}:{self.partition.partition}"
-        task = asyncio.create_task(self._read(pause), name=name)
-        task.add_done_callback(lambda _: self._on_change())
-        return task
+        return asyncio.create_task(self._find_position(pause), name=name)
 
-    async def _read(self, pause: float) -> None:
+    async def _find_position(self, pause: float) -> None:
         while self.offset is None:
             await asyncio.sleep(pause * random.uniform(0.8, 1.2))  # noqa: S311 - jitter only
             self.offset = await self._seek()
             pause = min(max(pause, FIRST_PAUSE) * 2, LONGEST_PAUSE)
-        while True:
-            room = self._limit - len(self._records)
-            if room <= 0:
-                self._room.clear()
-                await self._room.wait()
-                continue
-            fetched = await self._client.getmany(self.partition, timeout_ms=1000, max_records=room)
-            if messages := fetched.get(self.partition):
-                if not self._records:
-                    self.waiting_since = asyncio.get_running_loop().time()
-                self._records.extend(messages)
-                self._on_change()
+        self._look_again()
 
     async def _seek(self) -> int | None:
         """Go to the stored offset; None when a passing fault kept it from being read."""

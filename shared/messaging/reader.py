@@ -1,0 +1,46 @@
+"""Reads what the assigned partitions have room for."""
+
+import asyncio
+from collections.abc import Sequence
+from typing import Any
+
+from shared.messaging.lane import Lane
+
+
+class Reader:
+    """One read for all partitions: aiokafka wakes every read that waits for each answer of a broker.
+
+    It reads all the time: while any partition has records that nobody took, aiokafka asks their broker for nothing
+    more, for a tenth of a second each time, and that would hold up all others.
+    """
+
+    def __init__(self, client: Any) -> None:
+        self._client = client
+        self._read: asyncio.Task[Any] | None = None
+
+    def look_again(self) -> None:
+        """What is being read was asked for by partitions that are not the ones to be read now."""
+        if self._read is not None:
+            # Records are handed out at the end of a read that is not interrupted any more, so none get lost.
+            self._read.cancel()
+
+    async def run(self, lanes: Sequence[Lane]) -> None:
+        """Hand each lane its records, until cancelled."""
+        try:
+            while True:
+                wanted = {lane.partition: lane for lane in lanes if lane.room}
+                self._read = asyncio.create_task(self._fetch(wanted))
+                await asyncio.wait([self._read])
+                if self._read.cancelled():
+                    continue
+                for partition, messages in self._read.result().items():
+                    wanted[partition].receive(messages)
+        finally:
+            self.look_again()
+
+    async def _fetch(self, wanted: dict[Any, Lane]) -> dict[Any, list[Any]]:
+        if not wanted:
+            return await asyncio.sleep(1, {})
+        at_once = min(lane.room for lane in wanted.values())
+        fetched: dict[Any, list[Any]] = await self._client.getmany(*wanted, timeout_ms=1000, max_records=at_once)
+        return fetched
