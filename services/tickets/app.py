@@ -16,6 +16,7 @@ from services.tickets.customers import store as customers
 from services.tickets.customers.events import CustomerEvents
 from services.tickets.draws.api import DrawsApi
 from services.tickets.draws.catalogue import LotteriesApi
+from services.tickets.erasure.store import erase_reasons
 from services.tickets.held import SECTIONS
 from services.tickets.lifecycle.api import TicketsApi
 from services.tickets.limbo.api import LimboApi
@@ -26,9 +27,27 @@ from services.tickets.prizes.events import PrizeEvents
 from services.tickets.settings import TicketsSettings
 from services.tickets.settlement.events import BalanceEvents
 from services.tickets.settlement.jobs import OverduePayments
+from shared.contracts import CustomerErased
 from shared.exports import ExportApi
+from shared.messaging import Batch
 from shared.service import Context, Parts, Service
-from shared.web import operations_of
+from shared.web import erase_answers, operations_of
+
+# Operations whose answers name a customer or say what was written about one.
+_TOLD_OF_CUSTOMERS = (
+    "cancel_ticket", "resolve_ticket", "create_autoplay", "pause_autoplay", "resume_autoplay", "skip_next_draw",
+    "cancel_autoplay",
+)  # fmt: skip
+
+
+async def _forget(batch: Batch[CustomerErased]) -> None:
+    """End what goes on for customers that were erased, and erase what agents wrote and were answered about them."""
+    await cancel_of_erased(batch)
+    customer_ids = [event.key for event in batch.events]
+    bulk_ids = await erase_reasons(batch.connection, customer_ids)
+    await erase_answers(batch.connection, _TOLD_OF_CUSTOMERS, customer_ids)
+    if bulk_ids:
+        await erase_answers(batch.connection, ("cancel_in_bulk",), bulk_ids)
 
 
 def build(context: Context[TicketsSettings]) -> Parts:
@@ -58,7 +77,7 @@ def build(context: Context[TicketsSettings]) -> Parts:
             *PurchaseEvents().handlers(),
             *PrizeEvents().handlers(),
             *balances.handlers(),
-            *CustomerEvents(cancel_of_erased).handlers(),
+            *CustomerEvents(_forget).handlers(),
         ],
         lock=customers.lock,
         jobs=[overdue.run, runner.run, bulk.run, LimboGauge(context.database).run],

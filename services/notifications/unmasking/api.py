@@ -6,16 +6,15 @@ from uuid import UUID
 from services.notifications.correspondence.api import CORRESPONDENCE_NOT_FOUND, MessagePath
 from services.notifications.unmasking import store
 from shared import audit
-from shared.contracts.base import LongText
 from shared.messaging import UnitOfWork
-from shared.web import RequestContext, RequestModel, ResponseModel, operation
+from shared.web import Prose, RequestContext, RequestModel, ResponseModel, operation
 
 
 class Unmasking(RequestModel):
     """Which field to see, and why; both are kept with the name of who asks."""
 
     field: Literal["recipient_address"]
-    reason: LongText
+    reason: Prose
 
 
 class UnmaskedField(ResponseModel):

@@ -7,12 +7,11 @@ from pydantic import Field, StringConstraints, model_validator
 
 from services.tickets.autoplay.domain import PaymentMethod, State, Terms
 from services.tickets.autoplay.schedule import Cadence, Schedule, Weekday
-from shared.contracts.base import NO_NUL, Identifier, ShortText
-from shared.web import PageQuery, RequestModel, refuse_nulls
+from shared.contracts.base import Identifier, ShortText
+from shared.web import PageQuery, Prose, RequestModel, refuse_nulls
 
 Games = Annotated[int, Field(ge=1, le=100, description="Tickets of the offer for each draw.")]
 Limit = Annotated[int, Field(ge=0, le=10**12, description="Minor units for a calendar month; null for no limit.")]
-Reason = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=2000, pattern=NO_NUL)]
 ZoneName = Annotated[str, StringConstraints(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9._+/-]+$")]
 
 
@@ -98,7 +97,7 @@ class AutoplayChanges(RequestModel):
     payment_method: PaymentMethod | None = None
     spending_limit: Limit | None = None
     time_zone: ZoneName | None = None
-    reason: Reason | None = None
+    reason: Prose | None = None
 
     @model_validator(mode="after")
     def _some_cannot_be_taken_away(self) -> Self:
@@ -116,20 +115,20 @@ class AutoplayChanges(RequestModel):
 class PauseRequest(RequestModel):
     """Why, and until when: it runs again from the beginning of that day, or when somebody resumes it."""
 
-    reason: Reason | None = None
+    reason: Prose | None = None
     until: date | None = Field(default=None, description="By the calendar of the time zone; null for open-ended.")
 
 
 class ActionRequest(RequestModel):
     """Why, if there is something to say."""
 
-    reason: Reason | None = None
+    reason: Prose | None = None
 
 
 class CancelRequest(RequestModel):
     """Why it ends for good."""
 
-    reason: Reason
+    reason: Prose
 
 
 def schedule_of(body: EveryDraw | OnWeekdays | EveryNth | Monthly) -> Schedule:

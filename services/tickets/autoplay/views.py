@@ -1,7 +1,7 @@
 """AutoPlays, their runs and their timelines as HTTP shows them."""
 
 from datetime import datetime
-from typing import Self
+from typing import Annotated, Self
 
 from pydantic import Field
 
@@ -10,7 +10,7 @@ from services.tickets.autoplay.outlook import Outlook
 from services.tickets.autoplay.runs import Run, RunState
 from services.tickets.autoplay.schedule import Cadence, Schedule, Weekday
 from services.tickets.autoplay.store import TimelineEntry
-from shared.web import ResponseModel
+from shared.web import Personal, ResponseModel
 
 
 class ScheduleView(ResponseModel):
@@ -51,7 +51,7 @@ class AutoplaySummary(ResponseModel):
     created_at: datetime
     resumes_at: datetime | None
     code: str | None
-    reason: str | None
+    reason: Annotated[str | None, Personal("prose")]
 
 
 class NextRun(ResponseModel):
@@ -88,7 +88,7 @@ class RunView(ResponseModel):
     currency: str | None
     next_attempt_at: datetime | None
     code: str | None
-    reason: str | None
+    reason: Annotated[str | None, Personal("prose")]
 
     @classmethod
     def of(cls, run: Run) -> Self:
@@ -119,7 +119,7 @@ class AutoplayTimelineItem(ResponseModel):
     recorded_at: datetime
     actor: str = Field(description="The agent who did it, or the system that reported it.")
     code: str | None
-    reason: str | None
+    reason: Annotated[str | None, Personal("prose")]
     draw_number: int | None
     order_id: str | None
 

@@ -14,7 +14,7 @@ from services.tickets.cancellations.confirmation import CONFIRMATION_OUTDATED, C
 from services.tickets.draws.api import DRAW_NOT_FOUND, DRAW_REFUSALS, change_of, decided, existing_draw, refuse
 from services.tickets.draws.catalogue import LOTTERY_NOT_FOUND
 from services.tickets.draws.domain import DrawEvent, DrawState
-from services.tickets.draws.models import DrawPath, DrawView, Number, Reason
+from services.tickets.draws.models import DrawPath, DrawView, Number
 from services.tickets.draws.store import database_time, save_draw
 from services.tickets.orders.api import ORDER_NOT_FOUND
 from services.tickets.orders.domain import Outcome
@@ -27,7 +27,9 @@ from shared.web import (
     Keyset,
     Page,
     PageQuery,
+    Personal,
     ProblemType,
+    Prose,
     RenderedReply,
     Reply,
     RequestContext,
@@ -55,7 +57,7 @@ class BulkRequest(Confirmed):
     order_id: Identifier | None = None
     lottery_id: Identifier | None = None
     draw_number: Number | None = None
-    reason: Reason
+    reason: Prose
 
     @model_validator(mode="after")
     def _one_target(self) -> Self:
@@ -70,7 +72,7 @@ class BulkRequest(Confirmed):
 class DrawCancellationRequest(Confirmed):
     """Why the draw is cancelled, and whether all its tickets are cancelled with it."""
 
-    reason: Reason
+    reason: Prose
     cancel_tickets: bool = True
 
 
@@ -85,7 +87,7 @@ class BulkView(ResponseModel):
     order_id: str | None
     lottery: str | None
     draw_number: int | None
-    reason: str
+    reason: Annotated[str, Personal("prose")]
     requested_by: str
     requested_at: datetime
     state: BulkState

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated
 
-from pydantic import Field, StringConstraints
+from pydantic import Field
 
 from services.tickets.cancellations import store
 from services.tickets.cancellations.confirmation import CONFIRMATION_OUTDATED, Confirmed, token_for
@@ -17,14 +17,15 @@ from services.tickets.lifecycle.api import PAID_OUT, TICKET_NOT_FOUND, TicketDet
 from services.tickets.lifecycle.domain import Ticket
 from services.tickets.lifecycle.table import Refused, Status
 from shared import audit
-from shared.contracts.base import NO_NUL
 from shared.db import Connection, Database, GroupCommit
 from shared.messaging import Transaction, UnitOfWork
 from shared.telemetry.trace import TraceContext, bind_trace, current_trace, new_trace
 from shared.web import (
     Outcome,
+    Personal,
     Problem,
     ProblemType,
+    Prose,
     RenderedReply,
     RequestContext,
     ResponseModel,
@@ -45,13 +46,11 @@ REFUSALS = {
 }
 _PROBLEMS: dict[str, ProblemType] = {problem.code: problem for problem in (*REFUSALS.values(), TICKET_NOT_FOUND)}
 
-Reason = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=2000, pattern=NO_NUL)]
-
 
 class CancellationRequest(Confirmed):
     """Why the ticket is to be cancelled, and the agent's explicit confirmation: `confirm` or the preview's token."""
 
-    reason: Reason
+    reason: Prose
 
 
 class CancellationPreview(ResponseModel):
@@ -79,14 +78,14 @@ class CancellationView(ResponseModel):
     customer_id: str
     amount: int
     currency: str
-    reason: str
+    reason: Annotated[str, Personal("prose")]
     requested_by: str
     requested_at: datetime
     state: CancellationState
     settled_at: datetime | None
     entry_id: str | None = Field(description="The reversal in the ledger of accounts, when it is completed.")
     refusal_code: str | None
-    refusal_reason: str | None
+    refusal_reason: Annotated[str | None, Personal("prose")]
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,15 +6,24 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, StringConstraints, model_validator
 
 from services.tickets.draws.domain import Draw, DrawState, Lottery, Offer
-from shared.contracts.base import NO_NUL, Currency, Identifier, ShortText
-from shared.web import ConfirmFlag, Instant, PageQuery, RequestModel, ResponseModel, refuse_nulls, require_order
+from shared.contracts.base import Currency, Identifier, ShortText
+from shared.web import (
+    ConfirmFlag,
+    Instant,
+    PageQuery,
+    Personal,
+    Prose,
+    RequestModel,
+    ResponseModel,
+    refuse_nulls,
+    require_order,
+)
 
 Minutes = Annotated[int, Field(ge=0, le=60 * 24 * 31, description="Minutes before a draw closes.")]
 # What begins or ends with a space is not what a purchase will name.
 Name = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=r"^[^\s\x00]([^\x00]*[^\s\x00])?$")]
 Price = Annotated[int, Field(ge=0, le=10**12, description="Minor units of the currency.")]
 Number = Annotated[int, Field(ge=0, le=2_000_000_000)]
-Reason = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=2000, pattern=NO_NUL)]
 Origin = Literal["event", "api"]
 
 
@@ -71,14 +80,14 @@ class NewLottery(RequestModel):
     """A lottery, under the name that purchases give it."""
 
     name: Name
-    description: Reason | None = None
+    description: Prose | None = None
     cancellation_window_minutes: Minutes = 0
 
 
 class LotteryChanges(RequestModel):
     """What is to change; what is not given stays."""
 
-    description: Reason | None = None
+    description: Prose | None = None
     cancellation_window_minutes: Minutes | None = None
 
     @model_validator(mode="after")
@@ -99,7 +108,7 @@ class DrawView(ResponseModel):
     draw_at: datetime
     decided_at: datetime | None
     decided_by: str | None
-    reason: str | None
+    reason: Annotated[str | None, Personal("prose")]
     origin: Origin
     created_at: datetime
     changed_at: datetime
@@ -162,7 +171,7 @@ class DrawQuery(PageQuery):
 class DrawAction(RequestModel):
     """An explicit confirmation, and why."""
 
-    reason: Reason | None = None
+    reason: Prose | None = None
     confirm: ConfirmFlag = Field(description="Must be true: this cannot be taken back.")
 
 

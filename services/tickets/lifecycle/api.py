@@ -1,7 +1,7 @@
 """Ticket detail and timeline."""
 
 from datetime import datetime
-from typing import Self
+from typing import Annotated, Self
 
 from pydantic import Field
 
@@ -16,6 +16,7 @@ from shared.web import (
     Keyset,
     Page,
     PageQuery,
+    Personal,
     ProblemType,
     Reply,
     RequestContext,
@@ -61,7 +62,7 @@ class LimboView(ResponseModel):
     """Why a ticket needs an agent: `code` is stable, `reason` is for people."""
 
     code: str
-    reason: str
+    reason: Annotated[str, Personal("prose")]
     since: datetime
     suggested_action: Resolution
     advice: str = Field(description="What to look at before.")
@@ -99,7 +100,7 @@ class TimelineItem(ResponseModel):
     cause: str
     actor: str = Field(description="The agent who did it, or the system that reported it.")
     code: str | None
-    reason: str | None
+    reason: Annotated[str | None, Personal("prose")]
 
     @classmethod
     def of(cls, entry: TimelineEntry) -> Self:

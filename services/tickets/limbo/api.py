@@ -1,9 +1,8 @@
 """Operations on tickets in limbo."""
 
 from datetime import datetime
-from typing import Annotated
 
-from pydantic import Field, StringConstraints
+from pydantic import Field
 
 from services.tickets.cancellations.store import customers_of_tickets
 from services.tickets.customers.store import lock
@@ -25,7 +24,7 @@ from services.tickets.limbo import store
 from services.tickets.limbo.decisions import OrderPartlyResolvedError, Verdict, resolve
 from services.tickets.limbo.domain import Resolution
 from shared import audit
-from shared.contracts.base import NO_NUL, Identifier
+from shared.contracts.base import Identifier
 from shared.messaging import Transaction, UnitOfWork
 from shared.web import (
     ConfirmFlag,
@@ -33,6 +32,7 @@ from shared.web import (
     Page,
     PageQuery,
     ProblemType,
+    Prose,
     RenderedReply,
     Reply,
     RequestContext,
@@ -44,8 +44,6 @@ NOT_IN_LIMBO = ProblemType(409, Refused.NOT_IN_LIMBO, "The ticket is not in limb
 ORDER_PARTLY_RESOLVED = ProblemType(409, "order_partly_resolved", "Other tickets of the order are not in limbo")
 DRAW_CANCELLED = ProblemType(409, Refused.DRAW_CANCELLED, "The draw of the ticket was cancelled")
 _OLDEST_FIRST = Keyset(tuple[datetime, str])
-
-Reason = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=2000, pattern=NO_NUL)]
 
 
 class LimboQuery(PageQuery):
@@ -64,7 +62,7 @@ class ResolutionRequest(RequestModel):
     """An agent's decision, with the reason and the explicit confirmation."""
 
     action: Resolution
-    reason: Reason
+    reason: Prose
     confirm: ConfirmFlag = Field(description="Must be true: this cannot be taken back.")
 
 

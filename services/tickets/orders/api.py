@@ -25,6 +25,7 @@ from shared.web import (
     Keyset,
     Page,
     PageQuery,
+    Personal,
     ProblemType,
     RequestContext,
     RequestModel,
@@ -131,7 +132,7 @@ class OrderDetail(ResponseModel):
     customer_name: str | None
     ordered_at: datetime
     outcome: Outcome
-    failure_reason: str | None
+    failure_reason: Annotated[str | None, Personal("prose")]
     checkout_id: str
     receipt_id: str | None
     store_id: str | None

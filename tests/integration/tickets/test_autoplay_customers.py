@@ -51,7 +51,7 @@ async def test_autoplays_of_an_erased_customer_are_cancelled(shop: Partition, ap
         "cancelled", "customer_erased", "The customer was erased",
     )  # fmt: skip
     assert (await api.get(f"/v1/autoplays/{made['c2']}")).body["status"] == "cancelled"
-    assert (await api.get(f"/v1/autoplays/{ended}")).body["reason"] == "Customer wants none"
+    assert (await api.get(f"/v1/autoplays/{ended}")).body["reason"] == "Erased"
     timeline = (await api.get(f"/v1/autoplays/{made['c1']}/timeline")).body["items"]
     assert [(item["event"], item["code"]) for item in timeline] == [
         ("cancelled", "customer_erased"), ("created", None),
