@@ -126,6 +126,9 @@ class ManagedProcess:
         """SIGKILL the process and its children at once, and wait until they are gone."""
         process = self.find()
         if process is not None:
+            # Stopped first, it has no child that the list of them lacks. One that outlives PostgreSQL may wait for ever
+            # for a lock of one that was killed, and keeps the server from starting again.
+            _signal(process, signal.SIGSTOP)
             _kill_all(_family(process))
 
     def pause(self) -> None:

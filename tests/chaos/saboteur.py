@@ -56,10 +56,16 @@ class Saboteur:
             await self._bring_back_the_dead()
             self._collect()
             while len(self._tasks) >= AT_ONCE:
-                await asyncio.wait(self._tasks, return_when=asyncio.FIRST_COMPLETED)
-                self._collect()
-        await asyncio.gather(*self._tasks)
+                await self._wait_for_a_task()
+        while self._tasks:
+            await self._wait_for_a_task()
         await asyncio.gather(*(self._until_ready(process) for process in self._stack.processes.values()))
+
+    async def _wait_for_a_task(self) -> None:
+        await asyncio.wait(self._tasks, timeout=1, return_when=asyncio.FIRST_COMPLETED)
+        # All of them may wait for services that wait for one which was left to start by itself, and died.
+        await self._bring_back_the_dead()
+        self._collect()
 
     def _strike(self) -> None:
         process = self._victim()
