@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import os
 import secrets
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime, timedelta
 from email import policy
 from email.message import EmailMessage
@@ -57,17 +56,17 @@ class Mailbox:
         folder.mkdir(parents=True, exist_ok=True)
 
     def store(self, content: bytes, *, sender: str, recipients: list[str]) -> Journal:
-        """Put a message and its journal on disk for good, and return the journal."""
+        """Write a message and its journal, and return the journal."""
         journal = self._new_journal(content, sender, recipients)
         # The journal first: one without its message is ignored, a message without its journal would be silent.
         self._write(f"{journal.mail_id}.json", journal.model_dump_json().encode())
         self._write(f"{journal.mail_id}.eml", content)
-        _sync_folder(self._folder)
         return journal
 
-    def save(self, journal: Journal) -> None:
-        """Replace the journal of a message."""
-        self._write(f"{journal.mail_id}.json", journal.model_dump_json().encode())
+    def save(self, journals: Iterable[Journal]) -> None:
+        """Replace the journals of messages."""
+        for journal in journals:
+            self._write(f"{journal.mail_id}.json", journal.model_dump_json().encode())
 
     def journals(self) -> Iterator[Journal]:
         """The journals of all messages, newest first."""
@@ -118,21 +117,10 @@ class Mailbox:
 
     def _write(self, name: str, content: bytes) -> None:
         temporary = self._folder / f"{name}.tmp"
-        with temporary.open("wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
+        temporary.write_bytes(content)
         temporary.replace(self._folder / name)
 
 
 def parse(content: bytes) -> EmailMessage:
     """The message, parsed by the modern rules of the standard library."""
     return BytesParser(EmailMessage, policy=policy.default).parsebytes(content)
-
-
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

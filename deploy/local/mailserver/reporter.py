@@ -65,8 +65,9 @@ class Reporter:
         await publisher.send([_publication(journal, report) for journal, report in due])
         for _journal, report in due:
             report.published = True
-        for journal in {journal.mail_id: journal for journal, _report in due}.values():
-            await asyncio.to_thread(self._mailbox.save, journal)
+        journals = {journal.mail_id: journal for journal, _report in due}.values()
+        await asyncio.to_thread(self._mailbox.save, journals)
+        for journal in journals:
             if not journal.pending:
                 del self._waiting[journal.mail_id]
         log.info("deliveries reported", reports=len(due))

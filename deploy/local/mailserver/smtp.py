@@ -1,4 +1,4 @@
-"""The SMTP side: says yes only to what is on disk."""
+"""The SMTP side: says yes only to what was written."""
 
 from __future__ import annotations
 

@@ -49,7 +49,7 @@ def test_a_stored_mail_is_complete_and_its_journal_survives(tmp_path: Path) -> N
     assert [report.state for report in journal.pending] == ["delivered", "delivered"]
     assert (journal.reports[0].due - journal.received_at).total_seconds() == 3
     journal.reports[0].published = True
-    mailbox.save(journal)
+    mailbox.save([journal])
     [reloaded] = Mailbox(tmp_path, slow_seconds=3).journals()
     assert [report.recipient for report in reloaded.pending] == ["b@example.com"]
 
