@@ -25,7 +25,7 @@ from shared.messaging import AnyHandler, Consumer, KafkaSettings, Relay, UnitOfW
 from shared.messaging.batch import Lock
 from shared.settings import ServiceSettings, SettingsError, load_settings
 from shared.telemetry.logging import configure_logging, get_logger
-from shared.waiting import sweep_until
+from shared.waiting import keep_running, sweep_until
 from shared.web import MIGRATIONS as WEB_MIGRATIONS
 from shared.web import Operation, build_app, forget_before, operations_of, serving, stop_on_signals
 
@@ -154,10 +154,10 @@ async def _run_parts(
     jobs_stop = asyncio.Event()
     jobs: list[Job] = [*parts.jobs, partial(_forget_answers, unit_of_work)]
     background = [
-        asyncio.create_task(consumer.run(), name="consumer"),
-        *(asyncio.create_task(job(jobs_stop), name=f"job-{n}") for n, job in enumerate(jobs)),
+        _kept_running(consumer.run, jobs_stop, name="consumer"),
+        *(_kept_running(partial(job, jobs_stop), jobs_stop, name=_name_of(job)) for job in jobs),
     ]
-    relay_task = asyncio.create_task(relay.run(), name="relay")
+    relay_task = _kept_running(relay.run, jobs_stop, name="relay")
     async with serving(app, settings.http_host, settings.http_port) as url:
         log.info("serving", url=url)
         await _until_stopped(stop, [*background, relay_task])
@@ -169,6 +169,15 @@ async def _run_parts(
     relay.stop()
     await _finish([relay_task], seconds=2)
     log.info("stopped")
+
+
+def _kept_running(run: Callable[[], Awaitable[None]], stop: asyncio.Event, *, name: str) -> asyncio.Task[None]:
+    return asyncio.create_task(keep_running(stop, run, name=name), name=name)
+
+
+def _name_of(job: Job) -> str:
+    owner = getattr(job, "__self__", None)
+    return type(owner).__name__ if owner is not None else "forget answers"
 
 
 def _own_operations(unit_of_work: UnitOfWork, consumer: Consumer) -> list[Operation]:
@@ -187,7 +196,7 @@ async def _forget_answers(unit_of_work: UnitOfWork, stop: asyncio.Event) -> None
 
 
 async def _until_stopped(stop: asyncio.Event, tasks: Sequence[asyncio.Task[None]]) -> None:
-    """Wait for the signal. A background task that ends by itself is a fault that must end the process."""
+    """Wait for the signal. A background task that ends by itself, which none does, must end the process."""
     waiting = asyncio.create_task(stop.wait())
     done, _ = await asyncio.wait([waiting, *tasks], return_when=asyncio.FIRST_COMPLETED)
     if waiting in done:

@@ -1,7 +1,6 @@
 """The consumer of a service: a member of its group that applies the partitions it is given."""
 
 import asyncio
-import logging
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from typing import Any
 
@@ -15,6 +14,7 @@ from shared.messaging.kafka import KafkaSettings, is_connection_fault, make_cons
 from shared.messaging.processor import Processor
 from shared.messaging.progress import forget_old_events
 from shared.messaging.unit_of_work import UnitOfWork
+from shared.setbacks import tell
 from shared.telemetry.logging import get_logger
 from shared.waiting import until
 
@@ -154,8 +154,11 @@ class Consumer:
         try:
             await task()
         except Exception as error:  # noqa: BLE001 - it is tried again, and must not end all other upkeep
-            level = logging.WARNING if is_transient(error) else logging.ERROR
-            log.log(level, "upkeep will be tried again", error=repr(error)[:200])
+            if not is_transient(error):
+                tell("upkeep of the consumer", error)
+                await asyncio.sleep(1)
+                return
+            log.warning("upkeep will be tried again", error=repr(error)[:200])
 
 
 class _Listener(ConsumerRebalanceListener):  # type: ignore[misc] # aiokafka ships no types

@@ -81,7 +81,7 @@ def runner(partition: Partition, **options: Any) -> AutoplayRunner:
 
 async def settle_down(*runners: AutoplayRunner) -> None:
     """Let the runners do all there is to do."""
-    while any([await each.sweep() for each in runners]):
+    while any([await step() for each in runners for step in (each.end_pauses, each.recheck, each.walk, each.retry)]):
         pass
 
 

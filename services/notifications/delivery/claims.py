@@ -11,6 +11,7 @@ from services.notifications.delivery import store
 from services.notifications.delivery.store import Claim, Ended
 from shared.db import GroupCommit, is_transient
 from shared.messaging import UnitOfWork
+from shared.setbacks import Setbacks, tell
 from shared.telemetry.logging import get_logger
 from shared.waiting import until
 
@@ -35,6 +36,7 @@ class Claims:
         self._waiting: deque[Claim] = deque()
         self._in_hand: dict[tuple[UUID, int], Claim] = {}
         self._claiming = asyncio.Lock()
+        self._setbacks = Setbacks("mail to claim")
         self._marks: GroupCommit[Claim, datetime | None] = GroupCommit(self._commit_marks)
         self._results: GroupCommit[Ended, None] = GroupCommit(self._commit_results)
 
@@ -44,7 +46,7 @@ class Claims:
             while not self._waiting:
                 if stop.is_set():
                     return None
-                if not await self._claim():
+                if not await self._claim(stop):
                     await until(stop, _POLL_SECONDS)
             return None if stop.is_set() else self._waiting.popleft()
 
@@ -90,18 +92,20 @@ class Claims:
             async with self._unit_of_work.begin() as transaction:
                 await store.release(transaction.connection, released, token=self._token)
 
-    async def _claim(self) -> bool:
+    async def _claim(self, stop: asyncio.Event) -> bool:
         """Claim a batch. Passing faults of the database are waited out."""
         try:
             async with self._unit_of_work.begin() as transaction:
                 claims = await store.claim(
                     transaction.connection, token=self._token, lease=self._lease, limit=self._batch
                 )
-        except Exception as error:
-            if not is_transient(error):
-                raise
-            log.warning("no messages can be claimed", error=type(error).__name__)
+        except Exception as error:  # noqa: BLE001 - what is under way goes on, and this is tried again
+            if is_transient(error):
+                log.warning("no messages can be claimed", error=type(error).__name__)
+            else:
+                await until(stop, self._setbacks.failed(error))
             return False
+        self._setbacks.over()
         self._in_hand |= {(claim.key.message_id, claim.attempt): claim for claim in claims}
         self._waiting.extend(claims)
         return bool(claims)
@@ -130,10 +134,11 @@ class Claims:
     async def _tolerantly(self, work: Callable[[], Awaitable[None]]) -> None:
         try:
             await work()
-        except Exception as error:
-            if not is_transient(error):
-                raise
-            log.warning("the database does not answer", error=type(error).__name__)
+        except Exception as error:  # noqa: BLE001 - it is done again before long
+            if is_transient(error):
+                log.warning("the database does not answer", error=type(error).__name__)
+            else:
+                tell("leases of mail", error)
 
     async def _persistently(self, work: Callable[[], Awaitable[None]]) -> None:
         while True:

@@ -16,6 +16,7 @@ from services.notifications.delivery.store import Claim, Ended
 from services.notifications.tracking.domain import Outcome
 from shared.db import is_transient
 from shared.messaging import UnitOfWork
+from shared.setbacks import tell
 from shared.telemetry.logging import get_logger
 from shared.telemetry.metrics import counter, histogram
 from shared.waiting import until
@@ -105,10 +106,10 @@ class DeliveryWorker:
             result = await connection.hand_over(compose(claim.letter, self._sender), commit)
         except UnsendableError as error:
             result = Result(Outcome.REFUSED, None, f"{error.code} {error}")
-        except Exception as error:
-            if not is_transient(error):
-                raise
-            result = Result(Outcome.DEFERRED, None, "The database did not answer before the hand-over.")
+        except Exception as error:  # noqa: BLE001 - one bad message must not keep the others
+            # What stands of the conversation with the server is not known.
+            await connection.close()
+            result = _failed(claim, error, handed_over=marked is not None)
         if result is None:
             result = Result(Outcome.DEFERRED, None, "The lease ran out before the hand-over.")
         self._settle(_ended(claim, marked, result))
@@ -124,6 +125,14 @@ class DeliveryWorker:
         self._settling.discard(task)
         if not task.cancelled() and (error := task.exception()) is not None:
             log.error("a result could not be recorded", task=task.get_name(), exc_info=error)
+
+
+def _failed(claim: Claim, error: Exception, *, handed_over: bool) -> Result:
+    if is_transient(error):
+        return Result(Outcome.DEFERRED, None, "The database did not answer before the hand-over.")
+    tell("mail", error, row=str(claim.key.message_id))
+    outcome = Outcome.UNCONFIRMED if handed_over else Outcome.DEFERRED
+    return Result(outcome, None, f"An unexpected failure here: {type(error).__name__}.")
 
 
 def _ended(claim: Claim, handed_over_at: datetime | None, result: Result) -> Ended:

@@ -19,6 +19,7 @@ from services.tickets.customers.store import lock, lock_free
 from services.tickets.draws.store import database_time
 from shared.db import Connection
 from shared.messaging import UnitOfWork
+from shared.setbacks import Piece, Pieces, SetAside
 from shared.waiting import sweep_until
 
 # An order whose tickets all stand so has cost nothing: its draw may be bought again.
@@ -31,7 +32,8 @@ class AutoplayRunner:
     """Looks for what is due again and again. The database's clock counts, and replicas may all run it.
 
     A draw is due `lead` before it closes. Each step is one transaction that claims what it works on, under the locks
-    of the customers; what a killed process had not committed did not happen, and is found again.
+    of the customers; what a killed process had not committed did not happen, and is found again. An AutoPlay that
+    fails by itself is set aside for a while.
     """
 
     def __init__(
@@ -47,23 +49,35 @@ class AutoplayRunner:
         self._surroundings = surroundings
         self._lead = lead
         self._pause = pause
-        self._batch_size = batch_size
+        self._pauses: Pieces[Key] = Pieces("ended pauses of AutoPlays", batch_size)
+        # Who is set aside on a walk is rechecked, and set aside there as well.
+        aside: SetAside[Key] = SetAside("due AutoPlays")
+        self._rechecks: Pieces[Key] = Pieces("AutoPlays to recheck", batch_size, aside)
+        self._walks: Pieces[Key] = Pieces("due AutoPlays", batch_size, aside)
+        self._retries: Pieces[RunKey] = Pieces("AutoPlays to retry", batch_size)
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Sweep until `stop` is set."""
-        await sweep_until(stop, self.sweep, pause=self._pause, looking_for="due AutoPlays")
-
-    async def sweep(self) -> bool:
-        """One step of each kind; whether any found something to do."""
-        found = [await step() for step in (self.end_pauses, self.recheck, self.walk, self.retry)]
-        return any(found)
+        """Do all kinds of steps until `stop` is set; one that fails does not hold up the others."""
+        steps = {
+            "ended pauses of AutoPlays": self.end_pauses,
+            "AutoPlays to recheck": self.recheck,
+            "due AutoPlays": self.walk,
+            "AutoPlays to retry": self.retry,
+        }
+        await asyncio.gather(
+            *(sweep_until(stop, step, pause=self._pause, looking_for=name) for name, step in steps.items())
+        )
 
     async def end_pauses(self) -> int:
         """Resume AutoPlays whose pause has ended; returns how many."""
+        return await self._pauses.work(self._end_pauses)
+
+    async def _end_pauses(self, piece: Piece[Key]) -> int:
         async with self._unit_of_work.begin() as transaction:
             connection = transaction.connection
-            now, keys = await store.elapsed_pauses(connection, limit=self._batch_size)
-            changes = Changes(await store.by_keys(connection, await _locked(connection, keys)))
+            now, keys = await store.elapsed_pauses(connection, limit=piece.limit, left_out=piece.left_out)
+            piece.taken = await _locked(connection, keys)
+            changes = Changes(await store.by_keys(connection, piece.taken))
             for autoplay in changes.all():
                 if autoplay.resume_at is None or autoplay.resume_at > now:
                     continue
@@ -76,10 +90,14 @@ class AutoplayRunner:
 
     async def recheck(self) -> int:
         """Take AutoPlays that began to run or changed to the draws that are due already; returns how many."""
+        return await self._rechecks.work(self._recheck)
+
+    async def _recheck(self, piece: Piece[Key]) -> int:
         async with self._unit_of_work.begin() as transaction:
             connection = transaction.connection
-            keys = await _locked(connection, await store.to_recheck(connection, limit=self._batch_size))
-            autoplays = await store.by_keys(connection, keys)
+            keys = await store.to_recheck(connection, limit=piece.limit, left_out=piece.left_out)
+            piece.taken = await _locked(connection, keys)
+            autoplays = await store.by_keys(connection, piece.taken)
             purchases = Purchases(transaction, autoplays)
             now = await database_time(connection)
             for autoplay in autoplays:
@@ -87,17 +105,21 @@ class AutoplayRunner:
                     around = await self._surroundings.of(connection, [autoplay], now=now, since=draw.draw_at)
                     await purchases.meet(draw, around)
             await purchases.save()
-            await store.rechecked(connection, keys)
-        return len(keys)
+            await store.rechecked(connection, piece.taken)
+        return len(piece.taken)
 
-    async def walk(self) -> bool:
-        """Take a due draw to the next AutoPlays of its lottery; whether there was one."""
+    async def walk(self) -> int:
+        """Take a due draw to the next AutoPlays of its lottery; 0 when there is none."""
+        return await self._walks.work(self._walk)
+
+    async def _walk(self, piece: Piece[Key]) -> int:
         async with self._unit_of_work.begin() as transaction:
             connection = transaction.connection
             walk = await run_store.claim_walk(connection, lead=self._lead)
             if walk is None:
-                return False
-            keys = await run_store.next_on_walk(connection, walk, limit=self._batch_size)
+                return 0
+            keys = await run_store.next_on_walk(connection, walk, limit=piece.limit, left_out=piece.left_out)
+            piece.taken = keys
             await lock(connection, sorted({customer_id for customer_id, _ in keys}))
             # Read under the lock: some may have been paused or changed since.
             autoplays = await store.by_keys(connection, keys)
@@ -106,16 +128,21 @@ class AutoplayRunner:
             around = await self._surroundings.of(connection, autoplays, now=now, since=walk.draw.draw_at)
             await purchases.meet(walk.draw, around)
             await purchases.save()
-            await run_store.advance_walk(connection, walk, after=keys[-1] if len(keys) == self._batch_size else None)
-        return True
+            await store.recheck_later(connection, piece.left_out)
+            await run_store.advance_walk(connection, walk, after=keys[-1] if len(keys) == piece.limit else None)
+        return 1
 
     async def retry(self) -> int:
         """Buy again what was refused and is due; returns how many runs changed."""
+        return await self._retries.work(self._retry)
+
+    async def _retry(self, piece: Piece[RunKey]) -> int:
         async with self._unit_of_work.begin() as transaction:
             connection = transaction.connection
-            due = await run_store.due_retries(connection, limit=self._batch_size)
+            due = await run_store.due_retries(connection, limit=piece.limit, left_out=piece.left_out)
             keys = set(await _locked(connection, [key[:2] for key in due]))
-            runs = await _still_due(connection, [key for key in due if key[:2] in keys])
+            piece.taken = [key for key in due if key[:2] in keys]
+            runs = await _still_due(connection, piece.taken)
             purchases = Purchases(transaction, await store.by_keys(connection, sorted(keys)))
             changed = await self._try_again(connection, purchases, runs)
             await run_store.save_runs(connection, changed)

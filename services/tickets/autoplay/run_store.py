@@ -111,15 +111,20 @@ async def retrying_of(connection: Connection, keys: Sequence[Key]) -> dict[str, 
     return found
 
 
-async def due_retries(connection: Connection, *, limit: int) -> list[RunKey]:
-    """Runs whose next attempt is due: their AutoPlay runs, or their draw has closed meanwhile."""
+async def due_retries(connection: Connection, *, limit: int, left_out: Sequence[RunKey]) -> list[RunKey]:
+    """Runs whose next attempt is due: their AutoPlay runs, or their draw has closed meanwhile.
+
+    Those of an AutoPlay that has a run to be left out are not among them.
+    """
     rows = await connection.fetch(
         """select r.customer_id, r.autoplay_id, r.draw_number
            from autoplay_runs r join autoplays a using (customer_id, autoplay_id)
            where r.state = 'retrying' and r.next_attempt_at <= now()
              and (a.state in ('active', 'retrying') or r.closes_at <= now())
+             and r.autoplay_id <> all($2::text[])
            order by r.next_attempt_at limit $1""",
         limit,
+        [autoplay_id for _, autoplay_id, _ in left_out],
     )
     return [(row[0], row[1], row[2]) for row in rows]
 
@@ -216,13 +221,14 @@ async def walk_again(connection: Connection, lottery: str) -> None:
     )
 
 
-async def next_on_walk(connection: Connection, walk: Walk, *, limit: int) -> list[Key]:
-    """The running AutoPlays that follow on the walk."""
+async def next_on_walk(connection: Connection, walk: Walk, *, limit: int, left_out: Sequence[Key]) -> list[Key]:
+    """The running AutoPlays that follow on the walk, but for those to be left out."""
     rows = await connection.fetch(
         """select customer_id, autoplay_id from autoplays
            where lottery = $1 and state in ('active', 'retrying') and (customer_id, autoplay_id) > ($2, $3)
+             and autoplay_id <> all($5::text[])
            order by customer_id, autoplay_id limit $4""",
-        walk.draw.lottery, *walk.after, limit,
+        walk.draw.lottery, *walk.after, limit, [autoplay_id for _, autoplay_id in left_out],
     )  # fmt: skip
     return [(row[0], row[1]) for row in rows]
 

@@ -137,22 +137,38 @@ async def timeline(
     return [TimelineEntry(version, State(state), *rest) for version, state, *rest in rows]
 
 
-async def elapsed_pauses(connection: Connection, *, limit: int) -> tuple[datetime, list[Key]]:
-    """The database's time, and the AutoPlays whose pause has ended by then."""
+async def elapsed_pauses(connection: Connection, *, limit: int, left_out: Sequence[Key]) -> tuple[datetime, list[Key]]:
+    """The database's time, and the AutoPlays whose pause has ended by then, but for those to be left out."""
     rows = await connection.fetch(
         """select customer_id, autoplay_id from autoplays
-           where state = 'paused' and resume_at <= now() order by resume_at limit $1""",
+           where state = 'paused' and resume_at <= now() and autoplay_id <> all($2::text[])
+           order by resume_at limit $1""",
         limit,
+        [autoplay_id for _, autoplay_id in left_out],
     )
     return await connection.fetchval("select now()"), [(row[0], row[1]) for row in rows]
 
 
-async def to_recheck(connection: Connection, *, limit: int) -> list[Key]:
-    """AutoPlays that began to run or changed since the runner last looked at them."""
+async def to_recheck(connection: Connection, *, limit: int, left_out: Sequence[Key]) -> list[Key]:
+    """AutoPlays that began to run or changed since the runner last looked at them, but for those to be left out."""
     rows = await connection.fetch(
-        "select customer_id, autoplay_id from autoplays where recheck order by customer_id, autoplay_id limit $1", limit
+        """select customer_id, autoplay_id from autoplays where recheck and autoplay_id <> all($2::text[])
+           order by customer_id, autoplay_id limit $1""",
+        limit,
+        [autoplay_id for _, autoplay_id in left_out],
     )
     return [(row[0], row[1]) for row in rows]
+
+
+async def recheck_later(connection: Connection, keys: Sequence[Key]) -> None:
+    """Have the runner look at these again."""
+    if keys:
+        await connection.execute(
+            """update autoplays a set recheck = true
+               from unnest($1::text[], $2::text[]) as later (customer_id, autoplay_id)
+               where a.customer_id = later.customer_id and a.autoplay_id = later.autoplay_id and not a.recheck""",
+            *zip(*keys, strict=True),
+        )
 
 
 async def rechecked(connection: Connection, keys: Sequence[Key]) -> None:

@@ -4,20 +4,28 @@ A job of a draw that is over goes on when one more of its tickets is recorded (`
 """
 
 import asyncio
+from collections.abc import Sequence, Set
 from datetime import timedelta
 from time import monotonic
 
 from services.tickets.bulk import store
 from services.tickets.bulk.domain import Bulk, BulkKind, BulkState, Chunk, TicketRefused
 from services.tickets.cancellations.decisions import Ask, Denied, Desk
+from services.tickets.cancellations.domain import Cancellation
 from services.tickets.cancellations.events import cancellation_requested
 from services.tickets.cancellations.store import customers_of_tickets
 from services.tickets.customers.store import lock
+from shared.db import Connection, is_transient
 from shared.messaging import Transaction, UnitOfWork
+from shared.setbacks import SetAside, tell
 from shared.telemetry.trace import bind_trace, new_trace
 from shared.waiting import sweep_until
 
 LOOK_EVERY = timedelta(seconds=1)
+JOB = "bulk cancellations"
+FAILED = "cancellation_failed"
+
+Decisions = tuple[list[Cancellation], list[TicketRefused]]
 
 
 class BulkRunner:
@@ -28,6 +36,7 @@ class BulkRunner:
         self._pause = pause.total_seconds()
         self._awake = asyncio.Event()
         self._looked: dict[str, float] = {}
+        self._aside: SetAside[str] = SetAside(JOB)
 
     def wake(self) -> None:
         """Look at once."""
@@ -35,15 +44,26 @@ class BulkRunner:
 
     async def run(self, stop: asyncio.Event) -> None:
         """Work until `stop` is set; faults that pass are waited out."""
-        await sweep_until(stop, self.step, pause=self._pause, looking_for="bulk cancellations", wake=self._awake)
+        await sweep_until(stop, self.step, pause=self._pause, looking_for=JOB, wake=self._awake)
 
     async def step(self) -> bool:
         """Do the next piece of each job; False when there is nothing to do now."""
         async with self._unit_of_work.database.read() as connection:
             jobs = await store.running(connection)
         self._looked = {job.bulk_id: self._looked.get(job.bulk_id, 0.0) for job in jobs}
-        done = [await self._advance(job) for job in jobs]
+        aside = self._aside.rows()
+        done = [await self._try(job) for job in jobs if job.bulk_id not in aside]
         return any(done)
+
+    async def _try(self, job: Bulk) -> bool:
+        """A job that fails is set aside for a while, and the others go on."""
+        try:
+            return await self._advance(job)
+        except Exception as error:
+            if is_transient(error):
+                raise
+            self._aside.add(job.bulk_id, error)
+            return False
 
     async def _advance(self, job: Bulk) -> bool:
         if monotonic() - self._looked[job.bulk_id] >= LOOK_EVERY.total_seconds():
@@ -95,16 +115,39 @@ async def _cancel_chunk(transaction: Transaction, job: Bulk, chunk: Chunk) -> No
     connection = transaction.connection
     customers = await customers_of_tickets(connection, chunk.tickets)
     await lock(connection, customers)
-    desk = await Desk.open(connection, chunk.tickets, locked=set(customers))
+    granted, refused = await _cancel_tickets(connection, job, chunk.tickets, set(customers))
+    await store.finish_chunk(connection, job.bulk_id, chunk.number, accepted=len(granted), refused=refused)
+    with bind_trace(new_trace()):
+        for cancellation in granted:
+            transaction.publish(cancellation_requested(cancellation))
+
+
+async def _cancel_tickets(connection: Connection, job: Bulk, tickets: Sequence[str], locked: Set[str]) -> Decisions:
+    """Decide on tickets of locked customers; when that fails, on halves of them, down to the one that fails."""
+    try:
+        async with connection.transaction():
+            return await _decide(connection, job, tickets, locked)
+    except Exception as error:
+        if is_transient(error):
+            raise
+        if len(tickets) > 1:
+            middle = len(tickets) // 2
+            granted, refused = await _cancel_tickets(connection, job, tickets[:middle], locked)
+            more_granted, more_refused = await _cancel_tickets(connection, job, tickets[middle:], locked)
+            return granted + more_granted, refused + more_refused
+        tell(JOB, error, row=tickets[0])
+        customer = (await customers_of_tickets(connection, tickets))[0]
+        return [], [TicketRefused(customer, tickets[0], FAILED, "An unexpected failure; the log tells which.")]
+
+
+async def _decide(connection: Connection, job: Bulk, tickets: Sequence[str], locked: Set[str]) -> Decisions:
+    desk = await Desk.open(connection, tickets, locked=locked)
     refused = []
-    for ticket_id in chunk.tickets:
+    for ticket_id in tickets:
         decision = desk.decide(Ask(ticket_id, job.reason, job.requested_by, job.bulk_id))
         if isinstance(decision, Denied):
             ticket = desk.changes.ticket(ticket_id)
             customer = ticket.order.customer_id if ticket is not None else ""
             refused.append(TicketRefused(customer, ticket_id, decision.code, decision.detail))
     await desk.save(connection)
-    await store.finish_chunk(connection, job.bulk_id, chunk.number, accepted=len(desk.granted), refused=refused)
-    with bind_trace(new_trace()):
-        for cancellation in desk.granted:
-            transaction.publish(cancellation_requested(cancellation))
+    return desk.granted, refused

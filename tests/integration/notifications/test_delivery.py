@@ -267,3 +267,18 @@ async def _offered(sink: MailSink, address: str, *, times: int = 1) -> bool:
 
 async def _offered_in_all(sink: MailSink, count: int) -> bool:
     return len(sink.offered) == count
+
+
+async def test_a_message_that_fails_here_keeps_no_other_and_is_tried_again(
+    partition: Partition, sink: MailSink
+) -> None:
+    await partition.deliver(*(event for n in range(1, 9) for event in (customer(f"c{n}"), paid(f"c{n}"))))
+    async with partition.unit_of_work.begin() as transaction:
+        await transaction.connection.execute(
+            "update correspondence set recipient_address = null, withheld_reason = '' where customer_id = 'c3'"
+        )
+    async with working(partition):
+        for name in ("c1", "c2", "c4", "c5", "c6", "c7", "c8"):
+            await eventually(lambda name=name: _ended(partition, name, 1))  # type: ignore[misc]
+        await eventually(lambda: _ended(partition, "c3", 1))
+    assert await outcomes(partition, "c3") == ["deferred"]

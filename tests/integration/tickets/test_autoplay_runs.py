@@ -117,7 +117,7 @@ async def test_a_runner_killed_before_its_commit_has_bought_nothing(
     await shift(shop, "draws", "closes_at", timedelta(hours=-13))
     advance = run_store.advance_walk
 
-    class KilledError(Exception):
+    class KilledError(BaseException):
         pass
 
     async def die(*_: object, **__: object) -> None:
