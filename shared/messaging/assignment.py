@@ -11,6 +11,7 @@ from shared.messaging.lane import Lane
 from shared.messaging.processor import Processor, Slice
 from shared.messaging.progress import FencedError
 from shared.messaging.reader import Reader
+from shared.setbacks import tell
 from shared.telemetry.logging import get_logger
 from shared.waiting import until
 
@@ -134,19 +135,25 @@ class Assignment:
     async def _apply_together(self, lanes: Sequence[Lane]) -> None:
         taken: list[tuple[Lane, Slice]] = []
         room = self._batch
-        for lane in lanes:
-            taken.append((lane, lane.take(room)))
-            room -= len(taken[-1][1].decoded)
         try:
+            for lane in lanes:
+                taken.append((lane, lane.take(room)))
+                room -= len(taken[-1][1].decoded)
             reached = await self._processor.apply_together([each for _, each in taken])
-        except Exception as error:
-            if not (is_transient(error) or isinstance(error, FencedError | BreakerOpenError)):
-                raise
-            fenced = isinstance(error, FencedError)
-            message = "a partition was moved by another process" if fenced else "batch will be tried again"
-            log.warning(message, partitions=len(taken), error=repr(error)[:300])
-            for lane, _ in taken:
+        except Exception as error:  # noqa: BLE001 - whatever stops these partitions must not stop the others
+            _tell(error, lanes)
+            for lane in lanes:
                 await lane.restart(alone=True)
             return
         for (lane, applied), offset in zip(taken, reached, strict=True):
             lane.advance(applied, offset)
+
+
+def _tell(error: Exception, lanes: Sequence[Lane]) -> None:
+    if isinstance(error, FencedError):
+        log.warning("a partition was moved by another process", partitions=len(lanes), error=repr(error)[:300])
+    elif is_transient(error) or isinstance(error, BreakerOpenError):
+        log.warning("batch will be tried again", partitions=len(lanes), error=repr(error)[:300])
+    else:
+        partitions = [f"{lane.partition.topic}/{lane.partition.partition}" for lane in lanes]
+        tell("applying events", error, partitions=partitions)

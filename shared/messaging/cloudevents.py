@@ -117,6 +117,7 @@ def _fault(record: Record, attributes: _Attributes, code: str, detail: str, key:
         event_id=attributes.id,
         event_source=attributes.source,
         event_type=attributes.type,
+        traceparent=attributes.traceparent,
         ordering_key=key,
     )
 

@@ -1,6 +1,5 @@
 """Dead letters: what could not be handled, kept whole for an operator and published on `<topic>.dead`."""
 
-import base64
 import hashlib
 import re
 from collections.abc import Sequence
@@ -13,10 +12,11 @@ from shared.db import Connection
 from shared.ids import uuid7
 from shared.messaging.kafka import MAX_RECORD_BYTES
 from shared.messaging.outbox import OutboxRow
-from shared.messaging.records import Headers, Received, Record, Undecodable
+from shared.messaging.records import Headers, Received, Record, Undecodable, headers_as_json
 from shared.messaging.unit_of_work import Transaction
 from shared.telemetry.logging import get_logger
 from shared.telemetry.metrics import counter
+from shared.telemetry.trace import parse_traceparent
 
 log = get_logger(__name__)
 _letters = counter("recourse_dead_letters_total", "Records that became dead letters", ("topic", "code"))
@@ -54,7 +54,7 @@ def letter_for_record(fault: Undecodable, *, parks: bool) -> DeadLetter:
     """The dead letter of a record that is no event of ours."""
     return DeadLetter(
         uuid7(), fault.record, fault.code, _text(fault.detail), fault.event_id, fault.event_source,
-        fault.event_type, fault.ordering_key, fault.record.header("traceparent"),
+        fault.event_type, fault.ordering_key, _canonical(fault.traceparent or fault.record.header("traceparent")),
         parks,
     )  # fmt: skip
 
@@ -65,6 +65,12 @@ def letter_for_event(event: Received[Event], code: str, detail: str, *, parks: b
         uuid7(), event.record, code, _text(detail), event.id, event.source, event.type,
         event.key, event.trace.traceparent, parks,
     )  # fmt: skip
+
+
+def _canonical(traceparent: str | None) -> str | None:
+    """None for what is no trace: it may hold what PostgreSQL cannot."""
+    trace = parse_traceparent(traceparent)
+    return None if trace is None else trace.traceparent
 
 
 def _text(detail: str) -> str:
@@ -135,7 +141,7 @@ def _publication(consumer: str, letter: DeadLetter) -> OutboxRow:
         payload=value,
         occurred_at=datetime.now(UTC),
         traceparent=letter.traceparent,
-        headers=[[name, base64.b64encode(content).decode()] for name, content in headers],
+        headers=headers_as_json(headers),
     )
 
 

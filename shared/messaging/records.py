@@ -33,12 +33,17 @@ class Record:
         return None
 
     def headers_as_json(self) -> list[list[str]]:
-        """The headers as pairs of name and base64, the form in which the database keeps them."""
-        return [[name.replace("\x00", "\\x00"), base64.b64encode(value).decode()] for name, value in self.headers]
+        """The headers in the form in which the database keeps them."""
+        return headers_as_json(self.headers)
+
+
+def headers_as_json(headers: Headers) -> list[list[str]]:
+    """Pairs of name and base64. PostgreSQL cannot hold a NUL, which may stand in a name."""
+    return [[name.replace("\x00", "\\x00"), base64.b64encode(value).decode()] for name, value in headers]
 
 
 def headers_from_json(pairs: list[list[str]]) -> Headers:
-    """The inverse of `Record.headers_as_json`."""
+    """The inverse of `headers_as_json`."""
     return tuple((name, base64.b64decode(value)) for name, value in pairs)
 
 
@@ -71,6 +76,7 @@ class Undecodable:
     event_id: str | None = None
     event_source: str | None = None
     event_type: str | None = None
+    traceparent: str | None = None
     ordering_key: str | None = None
 
 

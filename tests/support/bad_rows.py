@@ -2,13 +2,13 @@
 
 from collections.abc import Sequence
 
-from tests.support.partition import Partition
+from shared.messaging import UnitOfWork
 
 
-async def poison(partition: Partition, table: str, column: str, values: Sequence[str]) -> None:
+async def poison(unit_of_work: UnitOfWork, table: str, column: str, values: Sequence[str]) -> None:
     """Make each write fail that touches a row of the table with one of these values, and not in a way that passes."""
     listed = ", ".join(f"'{value}'" for value in values)
-    async with partition.unit_of_work.begin() as transaction:
+    async with unit_of_work.begin() as transaction:
         await transaction.connection.execute(
             f"""create or replace function poisoned() returns trigger language plpgsql as
                 $$ begin raise exception 'poisoned row'; end $$;
@@ -17,7 +17,7 @@ async def poison(partition: Partition, table: str, column: str, values: Sequence
         )
 
 
-async def heal(partition: Partition, table: str) -> None:
+async def heal(unit_of_work: UnitOfWork, table: str) -> None:
     """Let the rows be written again."""
-    async with partition.unit_of_work.begin() as transaction:
+    async with unit_of_work.begin() as transaction:
         await transaction.connection.execute(f"drop trigger poisoned on {table}")

@@ -52,6 +52,13 @@ KINDS: dict[str, tuple[str, Publication]] = {
         record(b"<xml/>", event_headers(changed={"content-type": b"text/xml"})),
     ),
     "NUL in a header": ("wrong_content_type", record(payload(), event_headers(changed={"content-type": b"a\x00b"}))),
+    "NUL in a trace": ("schema_violation", record(b"{", event_headers(changed={"traceparent": b"a\x00b"}))),
+    "NUL in the name of a header": ("schema_violation", record(b"{", event_headers(changed={"x\x00y": b"1"}))),
+    "a header without a name": ("schema_violation", record(b"{", event_headers(changed={"": b"1"}))),
+    "a header that is long": (
+        "schema_violation",
+        record(b"{", event_headers(changed={"x" * 30_000: b"1" * 200_000})),
+    ),
     "schema violation": ("schema_violation", record(payload("violator", points="ten"), customer="violator")),
     "NUL in a field name": ("schema_violation", record(b'{"\\u0000": 1}')),
     "unknown type": ("unknown_type", record(payload(), event_headers("recourse.moon.landed.v1"))),

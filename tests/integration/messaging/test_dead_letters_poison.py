@@ -3,18 +3,20 @@
 from collections import Counter
 
 import aiokafka
+import orjson
 
 from shared.messaging import KafkaSettings
 from shared.messaging.follow import follow
 from shared.messaging.operator import letter_groups
 from shared.messaging.records import Decoded, Record
+from tests.support.bad_rows import heal, poison
 from tests.support.messaging import Probe, eventually, points
-from tests.support.poison import KINDS, TOPIC, event_headers, payload, record
+from tests.support.poison import KINDS, TOPIC, event_headers, payload, record, violation
 
 
 async def test_every_kind_of_poison_is_kept_and_published_and_stops_nobody_else(probe: Probe) -> None:
     probe.consumer()
-    await probe.publisher.send([poison for _, poison in KINDS.values()])
+    await probe.publisher.send([bad for _, bad in KINDS.values()])
     await probe.publish([points(f"healthy-{n}", n) for n in range(20)])
     async with probe.relay():
         await eventually(lambda: _is_count(probe, "dead_letters", len(KINDS)))
@@ -27,7 +29,7 @@ async def test_every_kind_of_poison_is_kept_and_published_and_stops_nobody_else(
 async def _check_stored(probe: Probe) -> None:
     rows = await probe.fetch("select code, value, record_key from dead_letters")
     assert Counter(row[0] for row in rows) == Counter(code for code, _ in KINDS.values())
-    assert {row[1] for row in rows} == {poison.value for _, poison in KINDS.values()}
+    assert {row[1] for row in rows} == {bad.value for _, bad in KINDS.values()}
     assert await probe.fetch("select ordering_key from parked_keys order by 1") == [("violator",)]
     async with probe.database.read() as connection:
         groups = await letter_groups(connection)
@@ -43,7 +45,7 @@ async def _check_published(probe: Probe) -> None:
     for each in published:
         assert each.header("dead-letter-topic") == TOPIC
         assert each.header("dead-letter-consumer") == f"{probe.kafka.topic_prefix}probe"
-        assert each.value in {poison.value for _, poison in KINDS.values()}
+        assert each.value in {bad.value for _, bad in KINDS.values()}
 
 
 async def test_a_record_that_only_compression_let_through_is_kept_and_its_letter_says_so(probe: Probe) -> None:
@@ -65,6 +67,34 @@ async def test_a_record_that_only_compression_let_through_is_kept_and_its_letter
     (published,) = await _dead(probe.kafka)
     assert published.value is None
     assert published.header("dead-letter-omitted") == "too large"
+
+
+async def test_what_cannot_even_be_kept_stops_its_own_partition_only(probe: Probe) -> None:
+    await poison(probe.unit_of_work, "dead_letters", "code", ["schema_violation"])
+    probe.consumer()
+    await probe.publisher.send([violation("bad")])
+    await probe.publish([points(f"healthy-{n}", n) for n in range(20)])
+    await eventually(lambda: _is_at_least(probe, "effects", 10))
+    await heal(probe.unit_of_work, "dead_letters")
+    await eventually(lambda: _is_count(probe, "effects", 20))
+    assert await probe.count("dead_letters") == 1
+
+
+async def test_the_trace_is_kept_as_it_came_or_not_at_all(probe: Probe) -> None:
+    trace = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
+    document = {"specversion": "1.0", "id": "1", "source": "shop", "type": "recourse.points.awarded.v1", "data": 1}
+    structured = orjson.dumps(document | {"traceparent": trace})
+    probe.consumer()
+    await probe.publisher.send(
+        [
+            record(b"{", event_headers(changed={"traceparent": trace.encode()})),
+            record(structured, event_headers(changed={"content-type": b"application/cloudevents+json"})),
+            record(b"{", event_headers(changed={"traceparent": b"01" + trace[2:].encode() + b"-\x00"})),
+        ]
+    )
+    await eventually(lambda: _is_count(probe, "dead_letters", 3))
+    rows = await probe.fetch("select traceparent from dead_letters order by record_offset")
+    assert [row[0] for row in rows] == [trace, trace, trace]
 
 
 async def test_a_header_without_a_value_is_no_poison(probe: Probe) -> None:
@@ -94,6 +124,10 @@ async def test_a_record_seen_twice_is_one_letter(probe: Probe) -> None:
 
 async def _is_count(probe: Probe, table: str, expected: int) -> bool:
     return await probe.count(table) == expected
+
+
+async def _is_at_least(probe: Probe, table: str, expected: int) -> bool:
+    return await probe.count(table) >= expected
 
 
 async def _attempts(probe: Probe, expected: int) -> bool:

@@ -20,13 +20,13 @@ CONFIRMED = {"reason": "The machine broke", "confirm": True}
 @pytest.mark.requirement("T3")
 async def test_overdue_payments(partition: Partition) -> None:
     await partition.deliver(*(purchase(f"c{n}", f"o{n}", f"t{n}") for n in range(30)))
-    await poison(partition, "tickets", "ticket_id", ["t0", "t17"])
+    await poison(partition.unit_of_work, "tickets", "ticket_id", ["t0", "t17"])
     job = OverduePayments(partition.unit_of_work, timeout=timedelta(0), batch_size=10)
     while await job.sweep():
         pass
     left = {ticket for ticket, state in (await states(partition)).items() if state == "purchased"}
     assert left == {"t0", "t17"}
-    await heal(partition, "tickets")
+    await heal(partition.unit_of_work, "tickets")
 
     async def swept() -> bool:
         await job.sweep()
@@ -52,7 +52,7 @@ async def _bought(shop: Partition, number: int) -> set[str]:
 @pytest.mark.requirement("T7")
 async def test_autoplays_that_meet_a_draw(shop: Partition, api: ApiClient) -> None:
     created = [(await create(api, f"c{n % 5 + 1}", key=f"k{n}")).body["autoplay_id"] for n in range(12)]
-    await poison(shop, "autoplay_runs", "autoplay_id", [created[0], created[7]])
+    await poison(shop.unit_of_work, "autoplay_runs", "autoplay_id", [created[0], created[7]])
     healthy = set(created) - {created[0], created[7]}
     small = runner(shop, batch_size=5)
     # As they begin to run, and on the walk of the next draw.
@@ -61,7 +61,7 @@ async def test_autoplays_that_meet_a_draw(shop: Partition, api: ApiClient) -> No
     await shift(shop, "draws", "closes_at", timedelta(hours=-13))
     await settle_down(small)
     assert await _bought(shop, 2) == healthy
-    await heal(shop, "autoplay_runs")
+    await heal(shop.unit_of_work, "autoplay_runs")
 
     async def caught_up() -> bool:
         await settle_down(small)
@@ -75,11 +75,11 @@ async def test_a_walk_without_anything_to_recheck(shop: Partition, api: ApiClien
     created = [(await create(api, f"c{n % 5 + 1}", key=f"k{n}")).body["autoplay_id"] for n in range(12)]
     small = runner(shop, batch_size=5)
     await settle_down(small)
-    await poison(shop, "autoplay_runs", "autoplay_id", [created[4]])
+    await poison(shop.unit_of_work, "autoplay_runs", "autoplay_id", [created[4]])
     await shift(shop, "draws", "closes_at", timedelta(hours=-13))
     await settle_down(small)
     assert await _bought(shop, 2) == set(created) - {created[4]}
-    await heal(shop, "autoplay_runs")
+    await heal(shop.unit_of_work, "autoplay_runs")
 
     async def caught_up() -> bool:
         await settle_down(small)
@@ -94,7 +94,7 @@ async def test_refused_payments_to_try_again(shop: Partition, api: ApiClient) ->
     await settle_down(runner(shop))
     orders = await purchases(shop)
     await shop.deliver(*orders, *(payment_refused(order.customer.id, order.purchase_id) for order in orders))
-    await poison(shop, "autoplay_runs", "autoplay_id", [created[2]])
+    await poison(shop.unit_of_work, "autoplay_runs", "autoplay_id", [created[2]])
     async with shop.unit_of_work.begin() as transaction:
         await transaction.connection.execute("alter table autoplay_runs disable trigger poisoned")
         await transaction.connection.execute("update autoplay_runs set next_attempt_at = now()")
@@ -111,12 +111,12 @@ async def test_a_ticket_of_a_bulk_cancellation_is_refused_and_a_job_that_fails_w
 ) -> None:
     await partition.deliver(purchase("c1", "o1", *(f"t{n}" for n in range(9))), purchase("c2", "o2", "x1"))
     await partition.deliver(debited("c1", "o1"), debited("c2", "o2"))
-    await poison(partition, "tickets", "ticket_id", ["t4"])
+    await poison(partition.unit_of_work, "tickets", "ticket_id", ["t4"])
     first, second = [
         (await api.post("/v1/bulk-cancellations", {"order_id": order} | CONFIRMED, key=order)).body["bulk_id"]
         for order in ("o1", "o2")
     ]
-    await poison(partition, "bulk_chunks", "bulk_id", [second])
+    await poison(partition.unit_of_work, "bulk_chunks", "bulk_id", [second])
     runner_ = BulkRunner(partition.unit_of_work)
     while await runner_.step():
         pass
@@ -126,7 +126,7 @@ async def test_a_ticket_of_a_bulk_cancellation_is_refused_and_a_job_that_fails_w
     assert (refusal["ticket_id"], refusal["code"]) == ("t4", "cancellation_failed")
     found = await states(partition)
     assert {ticket for ticket, state in found.items() if state != "cancelling"} == {"t4", "x1"}
-    await heal(partition, "bulk_chunks")
+    await heal(partition.unit_of_work, "bulk_chunks")
     async with asyncio.timeout(10):
         while (await states(partition))["x1"] != "cancelling":
             await asyncio.sleep(0.05)
