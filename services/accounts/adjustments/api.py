@@ -11,7 +11,7 @@ from services.accounts.ledger.entries import Entry, Refusal
 from services.accounts.ledger.events import movement
 from services.accounts.ledger.requests import Adjustment
 from services.accounts.ledger.store import lock_known, save
-from services.accounts.paths import CUSTOMER_NOT_FOUND, CustomerPath
+from services.accounts.paths import CUSTOMER_ERASED, CUSTOMER_NOT_FOUND, CustomerPath
 from services.accounts.withdrawals.api import CURRENCY_MISMATCH, INSUFFICIENT_BALANCE
 from shared import audit
 from shared.audit import Change
@@ -22,7 +22,9 @@ from shared.money import known_currency
 from shared.web import ProblemType, Prose, RenderedReply, Reply, RequestContext, RequestModel, ResponseModel, operation
 
 CURRENCY_REQUIRED = ProblemType(422, "currency_required", "The account has no currency yet: say which")
-_REFUSALS = {problem.code: problem for problem in (INSUFFICIENT_BALANCE, CURRENCY_MISMATCH, CURRENCY_REQUIRED)}
+_REFUSALS = {
+    problem.code: problem for problem in (INSUFFICIENT_BALANCE, CURRENCY_MISMATCH, CURRENCY_REQUIRED, CUSTOMER_ERASED)
+}
 
 
 class AdjustmentRequest(RequestModel):
@@ -63,7 +65,10 @@ class AdjustmentsApi:
     async def adjust_balance(
         self, ctx: RequestContext, path: CustomerPath, body: AdjustmentRequest
     ) -> RenderedReply[AdjustmentView]:
-        """Put money on the balance or take it off. What pending withdrawals hold cannot be taken."""
+        """Put money on the balance or take it off. What pending withdrawals hold cannot be taken.
+
+        That of a closed customer too, but not that of an erased one.
+        """
         async with self._unit_of_work.begin() as transaction:
             accounts = await lock_known(transaction.connection, [path.customer_id])
 

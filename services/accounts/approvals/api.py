@@ -12,8 +12,8 @@ from services.accounts.ledger.domain import Ledger
 from services.accounts.ledger.events import movement
 from services.accounts.ledger.requests import Decision
 from services.accounts.ledger.store import lock_known, save
-from services.accounts.paths import CustomerPath
-from services.accounts.withdrawals.api import CUSTOMER_CLOSED, CUSTOMER_SUSPENDED
+from services.accounts.paths import CUSTOMER_ERASED, CustomerPath
+from services.accounts.withdrawals.api import CUSTOMER_SUSPENDED
 from shared import audit
 from shared.audit import Change
 from shared.ids import uuid7
@@ -37,7 +37,8 @@ SECOND_PERSON_REQUIRED = ProblemType(403, "second_person_required", "Another per
 WITHDRAWAL_DECIDED = ProblemType(409, "withdrawal_decided", "The withdrawal was approved or rejected before")
 
 _REFUSALS = (WITHDRAWAL_NOT_FOUND, SECOND_PERSON_REQUIRED, WITHDRAWAL_DECIDED)
-_NOT_ACTIVE = {"suspended": CUSTOMER_SUSPENDED, "closed": CUSTOMER_CLOSED}
+_WAIT = {"suspended": ", or wait"}
+_PAID_NOTHING = {"suspended": CUSTOMER_SUSPENDED, "erased": CUSTOMER_ERASED}
 
 _BY_ID = Keyset(tuple[UUID])
 _TAGS = ("ledger",)
@@ -116,7 +117,7 @@ class ApprovalsApi:
 
     @operation("POST", "/v1/customers/{customer_id}/withdrawals/{withdrawal_id}/approval", permission="ledger:approve",
                idempotent=True, summary="Approve a held withdrawal", tags=_TAGS,
-               problems=(*_REFUSALS, *_NOT_ACTIVE.values()))  # fmt: skip
+               problems=(*_REFUSALS, *_PAID_NOTHING.values()))  # fmt: skip
     async def approve_withdrawal(
         self, ctx: RequestContext, path: WithdrawalPath, body: Approval
     ) -> RenderedReply[HeldWithdrawalView]:
@@ -151,9 +152,10 @@ class ApprovalsApi:
 async def _settle(
     ctx: RequestContext, transaction: Transaction, ledger: Ledger, held: HeldWithdrawal, decision: Decision
 ) -> HeldWithdrawal:
-    status = ledger.accounts[held.customer_id].customer_status
-    if decision.approved and status != "active":
-        raise _NOT_ACTIVE[status](f"The customer is {status}: reject the withdrawal, or wait.")
+    account = ledger.accounts[held.customer_id]
+    if decision.approved and account.is_paid_nothing:
+        status = account.customer_status
+        raise _PAID_NOTHING[status](f"The customer is {status}: reject the withdrawal{_WAIT.get(status, '')}.")
     entry = ledger.decide(held.held, decision)
     connection = transaction.connection
     await save(connection, ledger)

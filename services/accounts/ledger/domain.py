@@ -133,6 +133,8 @@ class Ledger:
     def adjust(self, request: Adjustment) -> Entry | Refusal:
         """Correct the balance by hand; a refused adjustment leaves no entry."""
         account = self.accounts[request.customer_id]
+        if account.customer_status == "erased":
+            return _not_served(account)
         currency = account.currency or request.currency
         if currency is None:
             return Refusal("currency_required", "The account has no currency yet")
@@ -150,8 +152,8 @@ class Ledger:
 
     def _withdraw(self, request: Withdrawal, status: Status, cause_kind: CauseKind) -> Entry | Refusal:
         account = self.accounts[request.customer_id]
-        if account.customer_status != "active":
-            return Refusal(f"customer_{account.customer_status}", f"The customer is {account.customer_status}")
+        if account.is_paid_nothing:
+            return _not_served(account)
         if request.currency is not None and account.currency is not None and request.currency != account.currency:
             return _other_currency(account.currency, request.currency)
         if account.currency is None or request.amount > account.available:
@@ -245,6 +247,10 @@ def _refuse_purchase(account: Account, order: Order) -> Refusal | None:
     if order.method == "balance" and order.amount > account.available:
         return _not_covered(account, order.amount, order.currency)
     return None
+
+
+def _not_served(account: Account) -> Refusal:
+    return Refusal(f"customer_{account.customer_status}", f"The customer is {account.customer_status}")
 
 
 def _other_currency(expected: str, given: str) -> Refusal:

@@ -6,7 +6,8 @@ from typing import Literal, NamedTuple
 from uuid import UUID
 
 Kind = Literal["deposit", "purchase", "reversal", "withdrawal", "adjustment"]
-CustomerStatus = Literal["active", "suspended", "closed"]
+# An erased customer is closed, and nobody knows who it was.
+CustomerStatus = Literal["active", "suspended", "closed", "erased"]
 Status = Literal["booked", "refused", "failed", "pending"]
 CauseKind = Literal["order", "cancellation", "withdrawal", "adjustment", "hold"]
 # (customer id, id of the order, cancellation or ticket)
@@ -72,6 +73,11 @@ class Account:
     def available(self) -> int:
         """What may be spent."""
         return self.balance - self.held
+
+    @property
+    def is_paid_nothing(self) -> bool:
+        """Whether the customer gets no money for now; a closed one gets what is left."""
+        return self.customer_status in {"suspended", "erased"}
 
     def book(self, kind: Kind, amount_in: int, amount_out: int) -> None:
         """Move money."""

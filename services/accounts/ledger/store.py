@@ -111,7 +111,7 @@ async def lock_known(connection: Connection, customer_ids: Collection[str]) -> d
     rows = await connection.fetch(
         f"""select {_ACCOUNT_COLUMNS}, status from accounts a
            cross join lateral (
-               select coalesce(s.status, c.status) as status
+               select case when c.erased_at is null then coalesce(s.status, c.status) else 'erased' end as status
                from customers c left join customers s on s.customer_id = c.merged_into
                where c.customer_id = a.customer_id offset 0) as c
            where a.customer_id = any($1::text::text[])

@@ -8,6 +8,7 @@ from uuid import UUID
 from services.accounts.activity import store as activity
 from services.accounts.activity.api import all_ids, require_known
 from services.accounts.activity.domain import Activity
+from services.accounts.customers.store import customers
 from services.accounts.locks import lock_accounts
 from services.accounts.notes import store
 from services.accounts.notes.domain import Note, NoteError, edit, new_note
@@ -20,7 +21,7 @@ from services.accounts.notes.models import (
     NoteView,
     ReminderQuery,
 )
-from services.accounts.paths import CUSTOMER_NOT_FOUND, CustomerPath
+from services.accounts.paths import CUSTOMER_ERASED, CUSTOMER_NOT_FOUND, CustomerPath
 from shared import audit
 from shared.audit import Change
 from shared.db import Connection
@@ -57,7 +58,8 @@ class NotesApi:
         self._database = unit_of_work.database
 
     @operation("POST", "/v1/customers/{customer_id}/notes", permission="notes:write", status=201, idempotent=True,
-               summary="Write a note about a customer", tags=("notes",), problems=(CUSTOMER_NOT_FOUND,))  # fmt: skip
+               summary="Write a note about a customer", tags=("notes",),
+               problems=(CUSTOMER_NOT_FOUND, CUSTOMER_ERASED))  # fmt: skip
     async def add_note(self, ctx: RequestContext, path: CustomerPath, body: NewNote) -> RenderedReply[NoteView]:
         """A complaint, a query, a reminder with the time when it is due, or anything else."""
         async with self._unit_of_work.begin() as transaction:
@@ -104,7 +106,8 @@ class NotesApi:
         )
 
     @operation("PATCH", "/v1/customers/{customer_id}/notes/{note_id}", permission="notes:write", if_match=True,
-               summary="Change a note", tags=("notes",), problems=(NOTE_NOT_FOUND, NOT_THE_AUTHOR))  # fmt: skip
+               summary="Change a note", tags=("notes",),
+               problems=(NOTE_NOT_FOUND, NOT_THE_AUTHOR, CUSTOMER_ERASED))  # fmt: skip
     async def change_note(self, ctx: RequestContext, path: NotePath, body: NoteChanges) -> Reply[NoteView]:
         """By its author alone; what it said before stays readable. A reminder is `done` when nothing is left to do."""
         async with self._unit_of_work.begin() as transaction:
@@ -113,6 +116,8 @@ class NotesApi:
             changed = _valid(edit, note, body.given(), datetime.now(UTC))
             if changed is None:
                 return _reply(note)
+            if changed.text != note.text:
+                await _require_not_erased(connection, note.customer_id)
             await store.save(connection, changed)
             await audit.record(connection, ctx, _change("notes.edit", changed, store.told(note), store.told(changed)))
             return _reply(changed)
@@ -147,6 +152,7 @@ class NotesApi:
 async def _add(connection: Connection, ctx: RequestContext, customer_id: str, body: NewNote) -> Reply[NoteView]:
     await require_known(connection, customer_id, [customer_id])
     await lock_accounts(connection, [customer_id])
+    await _require_not_erased(connection, customer_id)
     author = ctx.principal.subject
     note = _valid(
         new_note, customer_id, uuid7(), author=author, kind=body.kind, text=body.text, due_at=body.due_at,
@@ -194,6 +200,12 @@ async def _own(connection: Connection, ctx: RequestContext, path: NotePath) -> N
         raise NOT_THE_AUTHOR(f"{note.author} wrote it.", author=note.author)
     ctx.require_version(note.version)
     return note
+
+
+async def _require_not_erased(connection: Connection, customer_id: str) -> None:
+    known = (await customers(connection, [customer_id])).get(customer_id)
+    if known is not None and known.erased_at is not None:
+        raise CUSTOMER_ERASED(f"Nothing is kept of customer {customer_id} since {known.erased_at}.")
 
 
 def _reply(note: Note, headers: dict[str, str] | None = None) -> Reply[NoteView]:

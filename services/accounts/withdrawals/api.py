@@ -14,7 +14,7 @@ from services.accounts.ledger.domain import Ledger
 from services.accounts.ledger.entries import Entry, Refusal
 from services.accounts.ledger.events import movement
 from services.accounts.ledger.requests import Withdrawal
-from services.accounts.paths import CUSTOMER_NOT_FOUND, CustomerPath
+from services.accounts.paths import CUSTOMER_ERASED, CUSTOMER_NOT_FOUND, CustomerPath
 from shared import audit
 from shared.audit import Actor, Change
 from shared.contracts.base import Currency
@@ -42,8 +42,7 @@ from shared.web import (
 INSUFFICIENT_BALANCE = ProblemType(422, "insufficient_balance", "The balance does not cover the amount")
 CURRENCY_MISMATCH = ProblemType(422, "currency_mismatch", "The account is in another currency")
 CUSTOMER_SUSPENDED = ProblemType(422, "customer_suspended", "The customer is suspended")
-CUSTOMER_CLOSED = ProblemType(422, "customer_closed", "The customer is closed")
-REFUSALS = (INSUFFICIENT_BALANCE, CURRENCY_MISMATCH, CUSTOMER_SUSPENDED, CUSTOMER_CLOSED)
+REFUSALS = (INSUFFICIENT_BALANCE, CURRENCY_MISMATCH, CUSTOMER_SUSPENDED, CUSTOMER_ERASED)
 _REFUSALS = {problem.code: problem for problem in REFUSALS}
 
 
@@ -106,8 +105,8 @@ class WithdrawalsApi:
 
         Above a configured amount the withdrawal is `pending` and only holds the money until a second person approves.
         Refused as `insufficient_balance`, with the members `balance`, `available` and `currency`, when less is there.
-        A suspended or closed customer is paid nothing. Each id of a merged customer has an account of its own: name
-        the one that has the money.
+        A closed customer is paid what is left; a suspended one is paid nothing, nor an erased one, whom nobody knows.
+        Each id of a merged customer has an account of its own: name the one that has the money.
         """
         withdrawal = Withdrawal(
             customer_id=path.customer_id,

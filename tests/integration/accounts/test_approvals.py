@@ -205,3 +205,15 @@ async def test_a_new_account_needs_to_be_told_its_currency(accounts: Accounts) -
     problem = await adjust(accounts, "in", 100, "k1", status=422, customer=customer)
     assert problem["code"] == "currency_required"
     assert (await adjust(accounts, "in", 100, "k2", customer=customer, currency="CZK"))["currency"] == "CZK"
+
+
+@pytest.mark.requirement("A4", "A10")
+async def test_a_held_withdrawal_of_an_erased_customer_can_only_be_rejected(accounts: Accounts) -> None:
+    await credited(accounts, "c1")
+    body = {"amount": 1500, "type": "cheque", "customer_visible_description": "Payout"}
+    path = "/v1/customers/c1"
+    held = await accounts.call("POST", f"{path}/withdrawals", body, status=201, Idempotency_Key="k1")
+    why = {"reason": "Asked for it in writing"}
+    await accounts.call("POST", f"{path}/erasures", why, status=201, role=Role.ADMINISTRATOR, Idempotency_Key="k2")
+    assert (await decide(accounts, held, "approval", "k3", status=409))["code"] == "customer_erased"
+    assert (await decide(accounts, held, "rejection", "k4"))["state"] == "rejected"

@@ -148,3 +148,27 @@ async def test_answers_that_were_kept_to_be_repeated_are_erased_and_nothing_happ
     await accounts.call("POST", path, note, status=409, Idempotency_Key="note")
     assert await accounts.call("POST", "/v1/customers", bob, status=201, Idempotency_Key="other") == other
     assert await erase(accounts, customer_id) == answer
+
+
+@pytest.mark.requirement("A4", "A7", "A10")
+async def test_an_erased_customer_gets_no_notes_and_no_money_by_hand(accounts: Accounts) -> None:
+    await known(accounts)
+    note = {"kind": "reminder", "text": "Call Ada", "due_at": "2030-01-01T00:00:00Z"}
+    notes = "/v1/customers/c1/notes"
+    written = await accounts.call("POST", notes, note, status=201, Idempotency_Key="n1")
+    await erase(accounts)
+    lines = await accounts.entries("c1")
+    one = f"{notes}/{written['note_id']}"
+    money = {"amount": 1, "customer_visible_description": "Correction"}
+    refused = [
+        await accounts.call("POST", notes, note, status=409, Idempotency_Key="n2"),
+        await accounts.call("PATCH", one, {"text": "Ada called"}, status=409, If_Match="*"),
+        await accounts.call("POST", "/v1/customers/c1/withdrawals", money | {"type": "cheque"}, status=409,
+                            Idempotency_Key="w1"),
+        await accounts.call("POST", "/v1/customers/c1/adjustments", money | {"direction": "in", "reason": "Wrong"},
+                            status=409, role=ADMIN, Idempotency_Key="a1"),
+    ]  # fmt: skip
+    assert {problem["code"] for problem in refused} == {"customer_erased"}
+    assert await accounts.entries("c1") == lines
+    # What is to be done about an erased customer can still be done.
+    assert (await accounts.call("PATCH", one, {"done": True}, status=200, If_Match="*"))["done_at"] is not None

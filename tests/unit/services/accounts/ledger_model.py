@@ -77,7 +77,7 @@ adjustments = st.builds(
     ),
     customers, st.integers(1, 30), st.booleans(), st.none() | currencies,
 )  # fmt: skip
-statuses = st.builds(Become, customers, st.sampled_from(["active", "active", "suspended", "closed"]))
+statuses = st.builds(Become, customers, st.sampled_from(["active", "active", "suspended", "closed", "erased"]))
 Request = Order | FailedOrder | Cancellation | Withdrawal | Hold | Decide | Adjustment | Become
 _any = st.one_of(
     orders, orders, cancellations, cancellations, failures, withdrawals, holds, holds, decisions, decisions,
@@ -185,7 +185,7 @@ class Model:
         return ["pending"]
 
     def _refuse(self, request: Withdrawal) -> str | None:
-        if self.status != "active":
+        if self.status in {"suspended", "erased"}:
             return f"customer_{self.status}"
         if self.currency is not None and request.currency not in {None, self.currency}:
             return "currency_mismatch"
@@ -201,6 +201,8 @@ class Model:
         return ["withdrawal"]
 
     def _adjust(self, request: Adjustment) -> list[str]:
+        if self.status == "erased":
+            return ["customer_erased"]
         if self.currency is None and request.currency is None:
             return ["currency_required"]
         if self.currency is not None and request.currency not in {None, self.currency}:
