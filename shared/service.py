@@ -7,15 +7,17 @@ migrations when it is started with the argument `migrate`.
 import asyncio
 import gc
 import sys
-from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
 from typing import Any, Generic, TypeVar
+from urllib.parse import unquote, urlsplit
 
 import uvloop
 
+from shared.audit import GRANTS as AUDIT_GRANTS
 from shared.audit import MIGRATIONS as AUDIT_MIGRATIONS
 from shared.audit import AuditApi
 from shared.db import Database, MigrationError, MigrationSource, migrate
@@ -59,7 +61,10 @@ class Parts:
 
 @dataclass(frozen=True, slots=True)
 class Service(Generic[SettingsT]):
-    """A service: its name is the consumer group, the CloudEvents source and the name in logs."""
+    """A service: its name is the consumer group, the CloudEvents source and the name in logs.
+
+    `grants` are its tables that it only adds rows to, as `MigrationSource` has them.
+    """
 
     name: str
     title: str
@@ -67,14 +72,15 @@ class Service(Generic[SettingsT]):
     settings: type[SettingsT]
     migrations: Path
     build: Callable[[Context[SettingsT]], Parts | Awaitable[Parts]] = field(repr=False)
+    grants: Mapping[str, str] = field(default_factory=dict)
 
     def migration_sources(self) -> list[MigrationSource]:
         """The shared tables first, then the service's own."""
         return [
-            MigrationSource("messaging", MESSAGING_MIGRATIONS),
+            MigrationSource("messaging", MESSAGING_MIGRATIONS, {"operator_actions": "select, insert"}),
             MigrationSource("web", WEB_MIGRATIONS),
-            MigrationSource("audit", AUDIT_MIGRATIONS),
-            MigrationSource(self.name, self.migrations),
+            MigrationSource("audit", AUDIT_MIGRATIONS, AUDIT_GRANTS),
+            MigrationSource(self.name, self.migrations, self.grants),
         ]
 
 
@@ -108,7 +114,10 @@ def spare_collector() -> None:
 
 def _migrate(service: Service[Any], settings: ServiceSettings) -> int:
     try:
-        applied = asyncio.run(migrate(settings.database_url.get_secret_value(), service.migration_sources()))
+        url = settings.database_url.get_secret_value()
+        owner_url = settings.migration_database_url.get_secret_value() if settings.migration_database_url else url
+        role = unquote(urlsplit(url).username or "") or None
+        applied = asyncio.run(migrate(owner_url, service.migration_sources(), role=role))
     except MigrationError as error:
         sys.stderr.write(f"{service.name}: {error}\n")
         return 1

@@ -28,6 +28,7 @@ class ServiceSettings(BaseSettings):
     )
 
     database_url: SecretStr
+    migration_database_url: SecretStr | None = None
     database_pool_size: int = Field(default=10, ge=2, le=100)
     kafka_bootstrap_servers: str
     kafka_session_timeout_ms: int = Field(default=6_000, ge=1_000, le=300_000)

@@ -45,9 +45,9 @@ HISTORIES = {
 
 
 async def _fill(stack: Stack, rows: int) -> None:
-    await open_accounts(stack.database_url("accounts"), 2)
-    accounts = await asyncpg.connect(stack.database_url("accounts"))
-    tickets = await asyncpg.connect(stack.database_url("tickets"))
+    await open_accounts(stack.owner_url("accounts"), 2)
+    accounts = await asyncpg.connect(stack.owner_url("accounts"))
+    tickets = await asyncpg.connect(stack.owner_url("tickets"))
     try:
         await accounts.execute(FILL_LEDGER, CUSTOMER, rows)
         await accounts.execute(_FILL_ACTIVITIES, CUSTOMER, rows)

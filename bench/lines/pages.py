@@ -58,7 +58,7 @@ async def _history(bench: Bench, rows: int) -> AsyncIterator[Stack]:
     """The accounts service with a history of so many rows."""
     async with bench.services("accounts") as stack:
         await asyncio.to_thread(stack.up)
-        dsn = stack.database_url("accounts")
+        dsn = stack.owner_url("accounts")
         await open_accounts(dsn, 2)
         connection = await asyncpg.connect(dsn)
         try:

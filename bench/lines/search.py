@@ -61,7 +61,7 @@ class Site:
 async def _site(bench: Bench, customers: int) -> AsyncIterator[Site]:
     async with bench.services("accounts") as stack:
         await asyncio.to_thread(stack.up)
-        url = stack.database_url("accounts")
+        url = stack.owner_url("accounts")
         plan = Plan(customers, TICKETS * customers, ENTRIES * customers, 1, _UNTIL)
         await asyncio.to_thread(generate, plan, {"accounts": url}, _unseen)
         connection = await asyncpg.connect(url)

@@ -72,7 +72,7 @@ async def _against_bare(bench: Bench) -> Measured:
     seconds = max(2.0, SECONDS * min(bench.scale, 1))
     async with bench.services("accounts") as stack:
         await asyncio.to_thread(stack.up)
-        await open_accounts(stack.database_url("accounts"), CUSTOMERS)
+        await open_accounts(stack.owner_url("accounts"), CUSTOMERS)
         port = port_of(stack.service_url("accounts"))
         rounds = await bench.in_turn(partial(_load, stack, port, "ours", seconds), partial(_bare, stack, seconds))
     not_worse = middle(rounds, "ours p99") <= middle(rounds, "bare p99")

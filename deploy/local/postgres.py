@@ -158,7 +158,18 @@ def execute(url: str, sql: str, **variables: str) -> str:
 
 def create_role_and_database(admin_url: str, *, role: str, database: str, password: str) -> None:
     """Make sure that `role` exists with `password` and that it owns `database`."""
-    execute(admin_url, _CREATE_ROLE_AND_DATABASE, role=role, database=database, password=password)
+    execute(admin_url, _CREATE_ROLE + _CREATE_DATABASE, role=role, database=database, password=password)
+
+
+def separate_owner(admin_url: str, *, owner: str, role: str, database: str, password: str) -> None:
+    """Make sure that `role` exists with `password`, may enter `database`, and owns nothing of it any more.
+
+    What it owned before belongs to `owner`, as the database does.
+    """
+    execute(admin_url, _CREATE_ROLE, role=role, password=password)
+    execute(admin_url, _HAND_OVER_DATABASE, owner=owner, role=role, database=database)
+    inside = urlunsplit(urlsplit(admin_url)._replace(path=f"/{database}"))
+    execute(inside, 'reassign owned by :"role" to :"owner";', owner=owner, role=role)
 
 
 def url_for(admin_url: str, *, role: str, database: str, password: str) -> str:
@@ -168,14 +179,23 @@ def url_for(admin_url: str, *, role: str, database: str, password: str) -> str:
     return urlunsplit(("postgresql", f"{_login(role, password)}@{host}", f"/{database}", parts.query, ""))
 
 
-_CREATE_ROLE_AND_DATABASE = """
+_CREATE_ROLE = """
 select format('create role %I login', :'role')
  where not exists (select from pg_roles where rolname = :'role') \\gexec
 alter role :"role" password :'password';
 grant :"role" to current_user;
+"""
+
+_CREATE_DATABASE = """
 select format('create database %I owner %I', :'database', :'role')
  where not exists (select from pg_database where datname = :'database') \\gexec
 revoke connect on database :"database" from public;
+"""
+
+# A database from before there were owners belongs to the role of its service.
+_HAND_OVER_DATABASE = """
+alter database :"database" owner to :"owner";
+grant connect on database :"database" to :"role";
 """
 
 

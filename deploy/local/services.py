@@ -40,14 +40,24 @@ class Services:
         role, password = self._role(service), self._credentials.password(service)
         return postgres.url_for(self._admin_url, role=role, database=role, password=password)
 
+    def owner_url(self, service: str) -> str:
+        """The same database as the owner of its tables."""
+        owner, password = self._owner(service), self._credentials.password(f"{service}-owner")
+        return postgres.url_for(self._admin_url, role=owner, database=self._role(service), password=password)
+
     def prepare_database(self, service: str) -> None:
-        """Create the role and the database of `service` and bring its schema up to date."""
-        role, password = self._role(service), self._credentials.password(service)
-        postgres.create_role_and_database(self._admin_url, role=role, database=role, password=password)
+        """Create the roles and the database of `service` and bring its schema up to date."""
+        role, owner = self._role(service), self._owner(service)
+        owner_password, password = self._credentials.password(f"{service}-owner"), self._credentials.password(service)
+        postgres.create_role_and_database(self._admin_url, role=owner, database=role, password=owner_password)
+        postgres.separate_owner(self._admin_url, owner=owner, role=role, database=role, password=password)
         _run_job(
             f"services.{service}",
             "migrate",
-            environment=self._service_environment(service, service),
+            environment={
+                **self._service_environment(service, service),
+                "RECOURSE_MIGRATION_DATABASE_URL": self.owner_url(service),
+            },
             failure=f"The database of {service} could not be brought up to date",
         )
 
@@ -63,6 +73,9 @@ class Services:
 
     def _role(self, service: str) -> str:
         return f"{self._config.database_prefix}{service}"
+
+    def _owner(self, service: str) -> str:
+        return f"{self._role(service)}_owner"
 
     def _service_spec(self, name: str, service: str) -> ProcessSpec:
         port = self._config.ports[name]

@@ -74,6 +74,10 @@ class Stack:
         """Where `service` connects, as its own role."""
         return self._services.database_url(service)
 
+    def owner_url(self, service: str) -> str:
+        """The same database as the owner of its tables, who may alter them."""
+        return self._services.owner_url(service)
+
     def service_url(self, name: str) -> str:
         """The base URL of a service replica (`tickets`, `tickets-2`) or of the mail page (`mail`)."""
         return f"http://{ports.HOST}:{self.config.ports[name]}"

@@ -158,4 +158,5 @@ SERVICE = Service(
     settings=AccountsSettings,
     migrations=Path(__file__).parent / "migrations",
     build=build,
+    grants={"ledger_entries": "select, insert", "ledger_seals": "select, insert"},
 )

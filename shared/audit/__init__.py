@@ -9,7 +9,8 @@
 Actions are called `<what>.<verb>`, objects `<kind>:<id>`. Of `before` and `after` only the fields that differ are kept.
 Fields named in `personal` are kept apart and go when `erase_personal` is called for the customer. A shared commit
 writes the entries of all its requests with `record_all` or `recording`; who acts outside of a request is an `Actor`.
-`AuditApi` is the operation that reads them, the same in every service; `MIGRATIONS` the folder of the tables.
+`AuditApi` is the operation that reads them, the same in every service; `MIGRATIONS` the folder of the tables,
+`GRANTS` what the role of a service may do with them.
 """
 
 from pathlib import Path
@@ -19,5 +20,7 @@ from shared.audit.entries import Actor, Change
 from shared.audit.store import erase_personal, record, record_all, recording
 
 MIGRATIONS = Path(__file__).parent / "migrations"
+# Personal values go when their customer is erased; the database asks for the entry that says so.
+GRANTS = {"audit_entries": "select, insert", "audit_personal": "select, insert, delete"}
 
-__all__ = ["MIGRATIONS", "Actor", "AuditApi", "Change", "erase_personal", "record", "record_all", "recording"]
+__all__ = ["GRANTS", "MIGRATIONS", "Actor", "AuditApi", "Change", "erase_personal", "record", "record_all", "recording"]

@@ -2,7 +2,8 @@
 
 import hashlib
 import re
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import asyncpg
@@ -19,10 +20,14 @@ class MigrationError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class MigrationSource:
-    """A folder of migrations; each source is numbered for itself."""
+    """A folder of migrations; each source is numbered for itself.
+
+    `grants` says, of tables that are not the service's to change, what it may do with them: `select, insert`.
+    """
 
     name: str
     folder: Path
+    grants: Mapping[str, str] = field(default_factory=dict)
 
     def files(self) -> list[Path]:
         """The migration files in order. Raises MigrationError for a name without a number."""
@@ -33,8 +38,11 @@ class MigrationSource:
         return found
 
 
-async def migrate(dsn: str, sources: list[MigrationSource]) -> list[str]:
-    """Apply what is not applied yet and return the names of it. Safe to run by several processes at once."""
+async def migrate(dsn: str, sources: list[MigrationSource], *, role: str | None = None) -> list[str]:
+    """Apply what is not applied yet and return the names of it. Safe to run by several processes at once.
+
+    `role`, unless it is the owner as whom `dsn` connects, may afterwards do with the tables what a service does.
+    """
     connection = await asyncpg.connect(
         dsn, server_settings={"lock_timeout": "10s", "application_name": "recourse-migrate"}
     )
@@ -50,7 +58,10 @@ async def migrate(dsn: str, sources: list[MigrationSource]) -> list[str]:
                    applied_at timestamptz not null default now(),
                    primary key (source, name))"""
         )
-        return [name for source in sources for name in await _apply_source(connection, source)]
+        applied = [name for source in sources for name in await _apply_source(connection, source)]
+        if role is not None and role != await connection.fetchval("select current_user"):
+            await _let_serve(connection, role, sources)
+        return applied
     finally:
         await connection.close()
 
@@ -82,3 +93,15 @@ async def _apply_file(connection: Connection, source: MigrationSource, name: str
             )
     except asyncpg.PostgresError as error:
         raise MigrationError(f"{source.name}/{name}: {error}") from error
+
+
+async def _let_serve(connection: Connection, role: str, sources: list[MigrationSource]) -> None:
+    """Let `role` read and write rows, of some tables in fewer ways; it owns nothing and changes no table."""
+    quoted = await connection.fetchval("select quote_ident($1)", role)
+    fewer = {"schema_migrations": "select"}.items() | {pair for each in sources for pair in each.grants.items()}
+    async with connection.transaction():
+        await connection.execute(f"grant usage on schema public to {quoted}")
+        await connection.execute(f"grant select, insert, update, delete on all tables in schema public to {quoted}")
+        for table, privileges in sorted(fewer):
+            await connection.execute(f"revoke all on {table} from {quoted}")
+            await connection.execute(f"grant {privileges} on {table} to {quoted}")

@@ -35,7 +35,7 @@ def generate(
     Nothing goes over Kafka. The indexes are dropped meanwhile: let no event or request come.
     """
     stack = Stack.attach(default_state_dir())
-    urls = {service: stack.database_url(service) for service in SERVICES}
+    urls = {service: stack.owner_url(service) for service in SERVICES}
     until = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
     started = time.monotonic()
     with LiveProgress() as progress, progress.task("Filling the stores"):

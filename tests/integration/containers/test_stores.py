@@ -14,12 +14,14 @@ from deploy.compose.environment import TEMPLATE, render
 from deploy.local.config import SERVICES, ephemeral_config
 from deploy.local.java import find_java
 from deploy.local.kafka_jars import ensure_jars
-from deploy.local.postgres import client_program, url_for
+from deploy.local.postgres import client_program, execute, url_for
 from deploy.local.stack import Stack
 from tests.support.containers import ROOT, load_compose
 from tests.support.stack import temporary_state_dir
 
-PASSWORDS = {f"{service.upper()}_DB_PASSWORD": f"password-of-{service}" for service in SERVICES}
+PASSWORDS = {f"{service.upper()}_DB_PASSWORD": f"password-of-{service}" for service in SERVICES} | {
+    f"{service.upper()}_OWNER_DB_PASSWORD": f"password-of-{service}-owner" for service in SERVICES
+}
 INIT_SCRIPT = ROOT / "deploy" / "compose" / "postgres" / "10-services.sql"
 
 
@@ -51,17 +53,35 @@ async def test_each_service_gets_a_database_that_no_other_can_open(postgres: Sta
     assert incomplete.returncode != 0, "a missing password must stop the start"
     assert _run_init_script(postgres, PASSWORDS).returncode == 0
     for service in SERVICES:
-        password = PASSWORDS[f"{service.upper()}_DB_PASSWORD"]
-        connection = await asyncpg.connect(
-            url_for(postgres.admin_url, role=service, database=service, password=password)
-        )
-        try:
-            await connection.execute("create table probe (id integer primary key)")
-        finally:
-            await connection.close()
+        await _execute(postgres, f"{service}_owner", service, "create table probe (id integer primary key)")
+        await _execute(postgres, service, service, "select 1")
+        with pytest.raises(asyncpg.InsufficientPrivilegeError):
+            await _execute(postgres, service, service, "create table mine (id integer primary key)")
         for other in set(SERVICES) - {service}:
-            with pytest.raises(asyncpg.InsufficientPrivilegeError):
-                await asyncpg.connect(url_for(postgres.admin_url, role=service, database=other, password=password))
+            for role in (service, f"{service}_owner"):
+                with pytest.raises(asyncpg.InsufficientPrivilegeError):
+                    await _execute(postgres, role, other, "select 1")
+
+
+async def test_it_may_be_run_again_and_hands_over_what_services_owned_before(postgres: Stack) -> None:
+    assert _run_init_script(postgres, PASSWORDS).returncode == 0
+    await _execute(postgres, "accounts_owner", "accounts", "create table old (id integer)")
+    assert _run_init_script(postgres, PASSWORDS).returncode == 0
+    execute(postgres.admin_url, "alter database accounts owner to accounts")
+    await _execute(postgres, "accounts", "accounts", "create table older (id integer)")
+    assert _run_init_script(postgres, PASSWORDS).returncode == 0
+    await _execute(postgres, "accounts_owner", "accounts", "alter table older add column name text")
+    with pytest.raises(asyncpg.InsufficientPrivilegeError):
+        await _execute(postgres, "accounts", "accounts", "drop table older")
+
+
+async def _execute(postgres: Stack, role: str, database: str, sql: str) -> None:
+    password = PASSWORDS[f"{role.upper()}_DB_PASSWORD"]
+    connection = await asyncpg.connect(url_for(postgres.admin_url, role=role, database=database, password=password))
+    try:
+        await connection.execute(sql)
+    finally:
+        await connection.close()
 
 
 def test_kafka_accepts_its_settings(tmp_path: Path) -> None:

@@ -115,6 +115,10 @@ def test_the_mail_server_gets_all_settings_that_it_needs(
 def test_migrations_run_with_the_settings_and_the_image_of_their_service(compose: dict[str, Any]) -> None:
     for service in SERVICES:
         job, running = compose["services"][f"{service}-migrate"], compose["services"][service]
+        # The service itself does not learn the password of the tables' owner.
+        owner_url = job["environment"].pop("RECOURSE_MIGRATION_DATABASE_URL")
+        assert owner_url.startswith(f"postgresql://{service}_owner:")
+        assert owner_url.endswith(f"@postgres:5432/{service}")
         assert (job["image"], job["environment"]) == (running["image"], running["environment"])
         assert job["command"] == ["migrate"]
 
