@@ -11,7 +11,7 @@ from services.tickets.autoplay.buying import Purchases
 from services.tickets.autoplay.domain import Autoplay, Changes, Entry, Event, Fact
 from services.tickets.autoplay.events import ACTOR, announcements
 from services.tickets.autoplay.run_store import RunKey
-from services.tickets.autoplay.runs import Circumstances, NotRun, Run, RunEvent, RunState, obstacle
+from services.tickets.autoplay.runs import DRAW_CLOSED, Circumstances, NotRun, Run, RunEvent, RunState, obstacle
 from services.tickets.autoplay.store import Key
 from services.tickets.autoplay.superseding import supersede
 from services.tickets.autoplay.surroundings import Surroundings, customers, due_draws, states_of_orders
@@ -199,7 +199,7 @@ def _next_step(autoplay: Autoplay, run: Run, around: Circumstances, tickets: set
         return _given_up(run, RunEvent.GIVEN_UP, NotRun("draw_cancelled", "The draw is cancelled"), around.now)
     against = obstacle(autoplay, draw or run.draw, around)
     if against is not None:
-        event = RunEvent.DRAW_CLOSED if against.code == "draw_closed" else RunEvent.GIVEN_UP
+        event = RunEvent.DRAW_CLOSED if against.code == DRAW_CLOSED else RunEvent.GIVEN_UP
         return _given_up(run, event, against, around.now)
     if not autoplay.runs or tickets != _REFUSED or draw is None or around.offer is None:
         return None

@@ -57,8 +57,10 @@ async def outlook_of(
     """Look ahead. When the next run is due in this calendar month, what is spent in it counts against its limit."""
     now = await database_time(connection)
     around = (await surroundings.of(connection, [autoplay], now=now, since=now))[autoplay.autoplay_id]
-    draws = [(autoplay.customer_id, autoplay.autoplay_id, draw.number) for draw in around.draws]
-    taken = {number: run for (_, _, number), run in (await runs_by_key(connection, draws)).items()} if draws else {}
+    keys = [(autoplay.customer_id, autoplay.autoplay_id, draw.number) for draw in around.draws]
+    runs = await runs_by_key(connection, keys) if keys else {}
+    open_again = {draw.number for draw in around.draws if draw.closes_at > now}
+    taken = {number: run for (_, _, number), run in runs.items() if not (run.came_too_late and number in open_again)}
     begins = _begins(autoplay, now)
     if begins is None:
         return Outlook(around.zone, around.spent, None)

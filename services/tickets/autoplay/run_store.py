@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 import asyncpg
 
-from services.tickets.autoplay.runs import Run, RunState
+from services.tickets.autoplay.runs import DRAW_CLOSED, Run, RunState
 from services.tickets.autoplay.schedule import Draw
 from services.tickets.autoplay.store import Key
 from shared.db import Connection
@@ -19,6 +19,9 @@ _COLUMNS = """customer_id, autoplay_id, draw_number, lottery, draw_at, closes_at
 _ARRAYS = """$1::text[], $2::text[], $3::bigint[], $4::text[], $5::timestamptz[], $6::timestamptz[], $7::text[],
     $8::timestamptz[], $9::int[], $10::text[], $11::bigint[], $12::text[], $13::timestamptz[], $14::text[],
     $15::text[]"""
+
+# A run `r` that came too late for its draw, and never was an order.
+MISSED = f"(r.state = 'missed' and r.code = '{DRAW_CLOSED}' and r.attempts = 0)"
 
 # (customer id, AutoPlay id, draw number)
 RunKey = tuple[str, str, int]
@@ -44,12 +47,20 @@ class Walk(NamedTuple):
 
 
 async def claim_runs(connection: Connection, runs: Sequence[Run]) -> list[Run]:
-    """Insert runs and return those that were not there: nobody else has bought or skipped these draws."""
+    """Insert runs and return those that were not there: nobody else has bought or skipped these draws.
+
+    One that was missed because its draw had closed, and never bought, counts as not there when the draw is open again.
+    """
     if not runs:
         return []
     rows = await connection.fetch(
-        f"""insert into autoplay_runs ({_COLUMNS}) select * from unnest({_ARRAYS})
-            on conflict do nothing returning autoplay_id, draw_number""",  # noqa: S608 - constants
+        f"""insert into autoplay_runs as r ({_COLUMNS}) select * from unnest({_ARRAYS})
+            on conflict (customer_id, autoplay_id, draw_number) do update
+            set draw_at = excluded.draw_at, closes_at = excluded.closes_at, state = excluded.state, at = excluded.at,
+                attempts = excluded.attempts, order_id = excluded.order_id, cost = excluded.cost,
+                currency = excluded.currency, code = excluded.code, reason = excluded.reason
+            where {MISSED} and excluded.code is distinct from '{DRAW_CLOSED}'
+            returning autoplay_id, draw_number""",  # noqa: S608 - constants
         *zip(*(_row(run) for run in runs), strict=True),
     )
     claimed = {(row[0], row[1]) for row in rows}

@@ -12,6 +12,7 @@ from services.tickets.autoplay.schedule import Draw
 from services.tickets.draws.domain import Offer
 
 ORDER_PREFIX = "ap-"
+DRAW_CLOSED = "draw_closed"
 # What one order may cost at most, in minor units: the bound of amounts in events.
 MOST = 1_000_000_000_000
 _ORDERS = UUID("0199a1f0-5e2b-7c3d-9a41-6b1f0c8e2d55")
@@ -83,6 +84,11 @@ class Run:
     next_attempt_at: datetime | None = None
     code: str | None = None
     reason: str | None = None
+
+    @property
+    def came_too_late(self) -> bool:
+        """Whether it was missed because its draw had closed: it is bought when the draw takes tickets again."""
+        return self.state is RunState.MISSED and self.code == DRAW_CLOSED and self.attempts == 0
 
     def bought(self, at: datetime, cost: int, currency: str) -> "Run":
         """The run with one more attempt, whose order has an id that nothing else can have."""
@@ -172,7 +178,7 @@ def plays(autoplay: Autoplay, draw: Draw, around: Circumstances) -> bool:
 def obstacle(autoplay: Autoplay, draw: Draw, around: Circumstances) -> NotRun | None:
     """What stands against buying a draw that is played, None when nothing does."""
     if draw.closes_at <= around.now:
-        return NotRun("draw_closed", f"Draw {draw.number} closed before its tickets were bought")
+        return NotRun(DRAW_CLOSED, f"Draw {draw.number} closed before its tickets were bought")
     if not around.customer_active:
         return NotRun("customer_not_active", "The customer is suspended or closed")
     offer, limit = around.offer, autoplay.terms.spending_limit

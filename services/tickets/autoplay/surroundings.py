@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from services.tickets.autoplay.domain import Autoplay
-from services.tickets.autoplay.run_store import HORIZON, spent_since
+from services.tickets.autoplay.run_store import HORIZON, MISSED, spent_since
 from services.tickets.autoplay.runs import Circumstances
 from services.tickets.autoplay.schedule import PERIOD, Cadence, Draw, month_of
 from services.tickets.autoplay.zones import zone_named
@@ -61,15 +61,15 @@ async def draws_since(connection: Connection, lottery: str, since: datetime, *, 
 
 
 async def due_draws(connection: Connection, autoplay: Autoplay, *, lead: timedelta) -> list[Draw]:
-    """Draws of the AutoPlay's lottery that are due and that it has not met; one long closed is history."""
+    """Draws of the AutoPlay's lottery that are due and that it has not met in time; one long closed is history."""
     rows = await connection.fetch(
-        """select d.lottery, d.draw_number, d.draw_at, d.closes_at, d.opens_at from draws d
+        f"""select d.lottery, d.draw_number, d.draw_at, d.closes_at, d.opens_at from draws d
            where d.lottery = $1 and d.outcome is distinct from 'cancelled'
              and d.closes_at > greatest($2, now() - $3::interval) and d.closes_at - $4::interval <= now()
              and (d.opens_at is null or d.opens_at <= now())
              and not exists (select 1 from autoplay_runs r where r.customer_id = $5 and r.autoplay_id = $6
-                                 and r.draw_number = d.draw_number)
-           order by d.closes_at, d.draw_number""",
+                                 and r.draw_number = d.draw_number and not ({MISSED} and d.closes_at > now()))
+           order by d.closes_at, d.draw_number""",  # noqa: S608 - a constant
         autoplay.terms.lottery, autoplay.running_since, HORIZON, lead, autoplay.customer_id, autoplay.autoplay_id,
     )  # fmt: skip
     return [Draw(*row) for row in rows]

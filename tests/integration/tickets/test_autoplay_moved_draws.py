@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from services.tickets.autoplay.schedule import WEEK
-from tests.support.autoplays import create, customer, purchases, runner, sell, settle_down
+from tests.support.autoplays import act, create, customer, purchases, runner, sell, settle_down, shift
 from tests.support.http import ApiClient
 from tests.support.partition import Partition
 
@@ -38,6 +38,37 @@ async def test_a_draw_that_is_moved_to_a_day_of_the_schedule_is_bought(
     assert await bought(partition) == [1]
     await api.patch(f"{draws}/1", {"draw_at": (later + timedelta(minutes=1)).isoformat()}, etag="*")
     assert await bought(partition) == [1]
+
+
+@pytest.mark.parametrize("paused", [False, True])
+async def test_a_draw_that_closed_before_it_was_bought_is_bought_when_it_is_reopened(
+    partition: Partition, api: ApiClient, draws: str, *, paused: bool
+) -> None:
+    autoplay_id = (await create(api)).body["autoplay_id"]
+    await shift(partition, "autoplays", "running_since", timedelta(days=-2))
+    await shift(partition, "draws", "closes_at", timedelta(hours=-13))
+    assert await bought(partition) == [2]
+    (missed,) = await runs(api, autoplay_id, 1)
+    assert (missed["status"], missed["code"]) == ("missed", "draw_closed")
+    if paused:
+        assert (await act(api, autoplay_id, "pause", {"reason": "Holidays"})).status == 200
+    draw_at = (await api.get(f"{draws}/1")).body["draw_at"]
+    reopened = await api.patch(f"{draws}/1", {"closes_at": draw_at}, etag="*")
+    assert reopened.status == 200
+    if paused:
+        assert await bought(partition) == [2]
+        assert (await act(api, autoplay_id, "resumption", {})).status == 200
+    else:
+        assert (await api.get(f"/v1/autoplays/{autoplay_id}")).body["next_run"]["draw_number"] == 1
+    assert await bought(partition) == [2, 1]
+    (run,) = await runs(api, autoplay_id, 1)
+    assert (run["status"], run["attempts"], run["code"]) == ("pending", 1, None)
+    assert await bought(partition) == [2, 1]
+
+
+async def runs(api: ApiClient, autoplay_id: str, number: int) -> list[dict[str, Any]]:
+    items = (await api.get(f"/v1/autoplays/{autoplay_id}/runs")).body["items"]
+    return [run for run in items if run["draw_number"] == number]
 
 
 async def test_a_monthly_schedule_plays_the_next_when_the_first_is_cancelled(
