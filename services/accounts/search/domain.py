@@ -256,11 +256,14 @@ def closeness(typed: str, word: str, *, alone: bool = True) -> int | None:
 
 
 def rank(typed: Sequence[str], words: Sequence[str]) -> int | None:
-    """How well a name fits all that was typed, in any order: 0 is exact; None when it does not fit."""
+    """How well a name fits all that was typed, in any order: 0 is exact; None when it does not fit.
+
+    A single letter beside two words is an initial, which many names are on record without.
+    """
     total = 0
     for each in typed:
         found = [close for word in words if (close := closeness(each, word, alone=len(typed) == 1)) is not None]
-        if not found:
+        if not found and not (len(each) == 1 and len(typed) > 2):
             return None
-        total += min(found)
+        total += min(found, default=BEGINNING)
     return total

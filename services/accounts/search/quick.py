@@ -78,7 +78,10 @@ async def _by_details(connection: Connection, sought: Sought, number: str | None
 
 
 async def _by_name(connection: Connection, sought: Sought, results: Results, limit: int) -> None:
-    """Names that have all words first; those that begin with them, contain them or differ a little only then."""
+    """Names that have all words first; those that begin with them, contain them or differ a little only then.
+
+    Of those that are as close, the ones with fewer other words come first.
+    """
     typed = sorted(sought.words, key=len, reverse=True)
     found = await store.find_exact_name(connection, typed, limit=limit)
     if not found:
@@ -87,12 +90,12 @@ async def _by_name(connection: Connection, sought: Sought, results: Results, lim
         found += await _similar(connection, typed, with_errors=not sought.has_digits, limit=limit)
     customers = await store.customers(connection, found)
     ranked = sorted(
-        (rank, words, name)
+        (rank, len(words), words, name)
         for name, customer in customers.items()
         if (rank := _rank(typed, name, customer, words := domain.words_of(customer.last_name, customer.first_name)))
         is not None
     )
-    for rank, _, customer_id in ranked[:limit]:
+    for rank, _, _, customer_id in ranked[:limit]:
         results.add(customers[customer_id], Match("name", exact=rank == 0))
 
 

@@ -123,6 +123,9 @@ async def find_identifier(connection: Connection, value: str, entry_id: UUID | N
         """with found as materialized (select kind, value, customer_id from identifiers where lower(value) = $3)
            select 'customer', customer_id, customer_id from customers where customer_id = any($1::text[])
            union
+           select 'customer', customer_id, customer_id from customers
+           where lower(customer_id) = $3 and customer_id <> lower(customer_id) and customer_id <> upper(customer_id)
+           union
            select 'transaction', entry_id::text, customer_id from ledger_entries where entry_id = $2
            union
            (select * from found limit $4)""",

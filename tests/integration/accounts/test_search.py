@@ -183,6 +183,22 @@ async def test_what_fits_exactly_comes_first(accounts: Accounts) -> None:
     assert await search(accounts, "bob") == [("bob", "customer", True), ("c4", "name", True)]
 
 
+async def test_an_initial_that_is_not_on_record_is_no_reason_to_show_another_name_first(accounts: Accounts) -> None:
+    await names(accounts, "William Smith-Jones", "William Smith", "William J Smith", "William Smithers", "Wilma Smith")
+    for text in ("William J. Smith", "smith, william j"):
+        found = [(each[0], each[2]) for each in await search(accounts, text)]
+        assert found[:3] == [("c2", True), ("c1", False), ("c0", False)]
+    assert [each[0] for each in await search(accounts, "William Smith")][:3] == ["c1", "c2", "c0"]
+
+
+@pytest.mark.parametrize("text", ["Cus-AbC", "cus-abc", "CUS-ABC", "cUS-aBc"])
+async def test_ids_are_found_in_any_case_however_they_are_stored(accounts: Accounts, text: str) -> None:
+    await accounts.apply(purchase("Cus-AbC", "Ord-AbC"), purchase("other", "o2"))
+    assert await search(accounts, text) == [("Cus-AbC", "customer", True)]
+    assert await search(accounts, text.lower().replace("cus", "oRd")) == [("Cus-AbC", "order", True)]
+    assert await search(accounts, f"ord-{text[4:]}-1") == [("Cus-AbC", "ticket", True)]
+
+
 async def test_a_limit_says_that_there_are_more(accounts: Accounts) -> None:
     await names(accounts, *[f"Ada N{letter}vak" for letter in "abcdefg"])
     answer = await accounts.call("GET", "/v1/search?q=ada&limit=5", status=200)
