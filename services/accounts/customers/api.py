@@ -17,7 +17,7 @@ from services.accounts.customers.models import (
 from services.accounts.customers.phones import Phones
 from services.accounts.customers.profile import Account, Profile
 from services.accounts.locks import lock_accounts, lock_identities
-from services.accounts.paths import CUSTOMER_ERASED, CUSTOMER_MERGED, CUSTOMER_NOT_FOUND, CustomerPath, merged
+from services.accounts.paths import CUSTOMER_ERASED, CUSTOMER_MERGED, CUSTOMER_NOT_FOUND, CustomerPath, erased, merged
 from shared import audit
 from shared.audit import Change
 from shared.db import Connection
@@ -153,7 +153,7 @@ async def _own(connection: Connection, customer_id: str) -> Profile:
     if profile.customer.customer_id != customer_id:
         raise merged(customer_id, profile.customer.customer_id)
     if profile.customer.erased_at is not None:
-        raise CUSTOMER_ERASED(f"Nothing is kept of customer {customer_id} since {profile.customer.erased_at}.")
+        raise erased(customer_id, profile.customer.erased_at)
     return profile
 
 

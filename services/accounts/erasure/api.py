@@ -26,7 +26,7 @@ class ErasureRequest(RequestModel):
 
 
 class Erasure(ResponseModel):
-    """What was erased: the customer and all that were merged into it."""
+    """What was erased: the customer and all that were merged into it; when it was before, since then."""
 
     customer_ids: list[str]
     erased_at: datetime
@@ -72,7 +72,7 @@ class ErasureApi:
         )
         for eraser in self._erasers:
             await eraser(connection, ids)
-        return Erasure(customer_ids=ids, erased_at=now)
+        return Erasure(customer_ids=ids, erased_at=max(each.erased_at or now for each in customers))
 
 
 async def _locked(connection: Connection, customer_id: str) -> list[domain.Customer]:

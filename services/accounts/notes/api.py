@@ -21,7 +21,7 @@ from services.accounts.notes.models import (
     NoteView,
     ReminderQuery,
 )
-from services.accounts.paths import CUSTOMER_ERASED, CUSTOMER_NOT_FOUND, CustomerPath
+from services.accounts.paths import CUSTOMER_ERASED, CUSTOMER_NOT_FOUND, CustomerPath, erased
 from shared import audit
 from shared.audit import Change
 from shared.db import Connection
@@ -205,7 +205,7 @@ async def _own(connection: Connection, ctx: RequestContext, path: NotePath) -> N
 async def _require_not_erased(connection: Connection, customer_id: str) -> None:
     known = (await customers(connection, [customer_id])).get(customer_id)
     if known is not None and known.erased_at is not None:
-        raise CUSTOMER_ERASED(f"Nothing is kept of customer {customer_id} since {known.erased_at}.")
+        raise erased(customer_id, known.erased_at)
 
 
 def _reply(note: Note, headers: dict[str, str] | None = None) -> Reply[NoteView]:

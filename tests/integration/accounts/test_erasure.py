@@ -172,3 +172,10 @@ async def test_an_erased_customer_gets_no_notes_and_no_money_by_hand(accounts: A
     assert await accounts.entries("c1") == lines
     # What is to be done about an erased customer can still be done.
     assert (await accounts.call("PATCH", one, {"done": True}, status=200, If_Match="*"))["done_at"] is not None
+
+
+@pytest.mark.requirement("A4")
+async def test_whoever_erases_again_is_told_since_when_nothing_is_kept(accounts: Accounts) -> None:
+    await known(accounts)
+    first = await erase(accounts)
+    assert await erase(accounts, key="again") == first
