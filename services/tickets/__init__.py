@@ -1,12 +1,13 @@
 """Tickets: the orders of customers, the tickets in them, and what becomes of each ticket.
 
-Owns orders, tickets with their status and timeline, cancellations, lotteries with their draws and game offers, and a
-copy of customers' names.
+Owns orders, tickets with their status and timeline, cancellations, lotteries with their draws and game offers,
+AutoPlays with their runs, and a copy of customers' names.
 Consumes `purchases` (completed, failed), `balances` (debited, credited, refused) and `customers` (changed).
 Publishes on `tickets`: tickets purchased, paid and in limbo; cancellation requested; ticket cancelled;
 payment to be decided anew.
 
 Features: `orders` takes purchases in and shows them, `lifecycle` holds the status table and the timeline,
 `settlement` applies what became of the money, `cancellations` takes an agent's request, `customers` knows names,
-`draws` has lotteries, draws and offers, `bulk` cancels whole orders and draws, `limbo` takes agents' decisions.
+`draws` has lotteries, draws and offers, `bulk` cancels whole orders and draws, `limbo` takes agents' decisions,
+`prizes` knows what was paid out, `autoplay` buys draw by draw for customers who asked for that.
 """

@@ -11,6 +11,12 @@ writes only inside a `UnitOfWork`:
     Consumer(name="accounts", kafka=..., unit_of_work=..., handlers=[Handler(TicketsPurchased, book)], lock=...)
 
 State, inbox, consumer offset and outbox commit in one transaction. `docs/messaging.md` explains how.
+
+To read it along the way of a record: `consumer` (a member of the group) gives its partitions to an `assignment`,
+whose `reader` fills a `lane` for each; `processor` applies what they hold, decoded by `cloudevents` and cut by
+`waves`, and keeps `progress` (offsets, inbox), what is `deferred` (parked, waiting) and `dead_letters`, which
+`operator` settles. What is published goes from the `unit_of_work` into the `outbox`, and from there with the
+`relay` to Kafka.
 """
 
 from pathlib import Path
