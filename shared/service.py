@@ -72,7 +72,7 @@ class Service(Generic[SettingsT]):
     settings: type[SettingsT]
     migrations: Path
     build: Callable[[Context[SettingsT]], Parts | Awaitable[Parts]] = field(repr=False)
-    grants: Mapping[str, str] = field(default_factory=dict)
+    grants: Mapping[str, str] = field(default_factory=dict, hash=False)
 
     def migration_sources(self) -> list[MigrationSource]:
         """The shared tables first, then the service's own."""

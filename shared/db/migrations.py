@@ -27,7 +27,7 @@ class MigrationSource:
 
     name: str
     folder: Path
-    grants: Mapping[str, str] = field(default_factory=dict)
+    grants: Mapping[str, str] = field(default_factory=dict, hash=False)
 
     def files(self) -> list[Path]:
         """The migration files in order. Raises MigrationError for a name without a number."""
