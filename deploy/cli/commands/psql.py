@@ -21,10 +21,15 @@ def register(app: typer.Typer) -> None:
 def psql(
     context: typer.Context,
     service: Annotated[str, typer.Argument(help="accounts, tickets, notifications or loyalty")],
+    *,
+    owner: Annotated[
+        bool, typer.Option("--owner", help="as the role that owns the tables, which may change what a service may not")
+    ] = False,
 ) -> None:
     """Open psql on a service's database, as its role; options go to psql, as in: psql tickets -c 'select 1'."""
     if service not in SERVICES:
         raise StackError(f"There is no service '{service}': choose one of {', '.join(SERVICES)}.")
-    address, password = without_password(Stack.attach(default_state_dir()).database_url(service))
+    stack = Stack.attach(default_state_dir())
+    address, password = without_password(stack.owner_url(service) if owner else stack.database_url(service))
     program = str(client_program("psql"))
     os.execve(program, [program, "-d", address, *context.args], {**os.environ, "PGPASSWORD": password})  # noqa: S606

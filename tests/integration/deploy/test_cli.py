@@ -90,6 +90,8 @@ async def test_up_status_token_logs_down_clean(recourse: Recourse, state_dir: Pa
     assert logs.stdout.startswith("mail | ")
     sql = await asyncio.to_thread(recourse, "psql", "tickets", "-At", "-c", "select current_user")
     assert sql.stdout.endswith("_tickets\n")
+    sql = await asyncio.to_thread(recourse, "psql", "tickets", "--owner", "-At", "-c", "select current_user")
+    assert sql.stdout.endswith("_tickets_owner\n")
     again = await asyncio.to_thread(recourse, "up")
     assert again.returncode == 0, again.stderr
     assert stack.processes["loyalty"].pid not in {None, *pids}
