@@ -5,6 +5,7 @@ import logging
 from collections.abc import Iterator
 from typing import Literal
 
+import asyncpg
 import pytest
 import structlog
 
@@ -97,3 +98,25 @@ def test_text_is_one_readable_line(capsys: pytest.CaptureFixture[str]) -> None:
     assert "batch applied" in line
     assert "events=12" in line
     assert "ada@example.org" not in line
+
+
+@pytest.mark.parametrize("log_format", ["json", "text"])
+def test_a_traceback_does_not_quote_the_row_that_the_database_refused(
+    capsys: pytest.CaptureFixture[str], log_format: Literal["json", "text"]
+) -> None:
+    configure_logging("accounts", log_format=log_format)
+    refused = asyncpg.UniqueViolationError("duplicate key value")
+    refused.detail = "Key (name)=(Ada\nLovelace) already exists."
+    refused.hint = "Choose another."
+    try:
+        try:
+            raise refused
+        except asyncpg.UniqueViolationError as error:
+            raise RuntimeError("the job failed") from error
+    except RuntimeError:
+        get_logger("tests").exception("a job failed")
+    written = capsys.readouterr().out
+    for kept in ("duplicate key value", "Choose another.", "the job failed", REDACTED):
+        assert kept in written
+    assert "Ada" not in written
+    assert "Lovelace" not in written
