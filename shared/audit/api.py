@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Annotated, Any, Self
 from uuid import UUID
 
-from pydantic import Field, StringConstraints, model_validator
+from pydantic import Field, StringConstraints
 
 from shared.audit import store
 from shared.audit.entries import Entry
@@ -30,10 +30,7 @@ class AuditQuery(PageQuery):
     since: Instant | None = Field(default=None, description="Not before this time.")
     until: Instant | None = Field(default=None, description="Before this time.")
 
-    @model_validator(mode="after")
-    def _in_order(self) -> Self:
-        require_order(self, "since", "until")
-        return self
+    _in_order = require_order(("since", "until"))
 
     def filters(self) -> store.Filters:
         """The same for the store."""

@@ -1,9 +1,17 @@
 """Bases of request and response bodies. Field types such as `Identifier` come from `shared.contracts`."""
 
 from datetime import UTC, datetime
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import AfterValidator, AwareDatetime, BaseModel, BeforeValidator, ConfigDict, StringConstraints
+from pydantic import (
+    AfterValidator,
+    AwareDatetime,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    StringConstraints,
+    model_validator,
+)
 
 from shared.contracts.base import END_OF_TIME, FIRST_MOMENT, NO_NUL
 
@@ -46,6 +54,9 @@ class RequestModel(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
 
 
+ModelT = TypeVar("ModelT", bound=RequestModel)
+
+
 def refuse_nulls(changes: RequestModel, *names: str) -> None:
     """Refuse an edit that takes away what has to be there; what is not given at all stays as it is.
 
@@ -57,15 +68,20 @@ def refuse_nulls(changes: RequestModel, *names: str) -> None:
             raise WrongFieldError(name, "It cannot be taken away.")
 
 
-def require_order(query: RequestModel, low: str, high: str) -> None:
-    """Refuse a range whose end is before its beginning: it would find nothing, and hardly anybody means that.
+def require_order(*ranges: tuple[str, str]) -> Any:
+    """A validator to be named in the class of a query: refuses a range whose end is before its beginning.
 
-    Raises:
-        WrongFieldError: it names the field `high`.
+    It would find nothing, and hardly anybody means that. Each range names two fields; the problem names the later one.
     """
-    first, last = getattr(query, low), getattr(query, high)
-    if first is not None and last is not None and last < first:
-        raise WrongFieldError(high, f"It is below {low}." if isinstance(last, int) else f"It is before {low}.")
+
+    def in_order(query: ModelT) -> ModelT:
+        for low, high in ranges:
+            first, last = getattr(query, low), getattr(query, high)
+            if first is not None and last is not None and last < first:
+                raise WrongFieldError(high, f"It is below {low}." if isinstance(last, int) else f"It is before {low}.")
+        return query
+
+    return model_validator(mode="after")(in_order)
 
 
 class ResponseModel(BaseModel):

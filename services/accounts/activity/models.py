@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field
 
 from services.accounts.activity.domain import Activity, Cart, CustomerEventKind, Kind, Origin
 from shared.contracts.activity import ActivityChannel, Rating
@@ -16,10 +16,7 @@ class PeriodQuery(PageQuery):
     since: Instant | None = Field(default=None, description="From this moment on.")
     until: Instant | None = Field(default=None, description="Before this moment.")
 
-    @model_validator(mode="after")
-    def _in_order(self) -> Self:
-        require_order(self, "since", "until")
-        return self
+    _in_order = require_order(("since", "until"))
 
 
 class ActivityQuery(PeriodQuery):

@@ -1,10 +1,10 @@
 """Bodies of the operations on the ledger."""
 
 from datetime import datetime
-from typing import Annotated, Literal, Self
+from typing import Annotated, Literal
 from uuid import UUID
 
-from pydantic import Field, StringConstraints, model_validator
+from pydantic import Field, StringConstraints
 
 from services.accounts.ledger.entries import CauseKind, Kind, Status
 from services.accounts.ledger.history import Filters
@@ -31,11 +31,7 @@ class StatementQuery(RequestModel):
     order_id: Identifier | None = Field(default=None, description="Lines of this order, and of its cancellations.")
     ticket_id: Identifier | None = Field(default=None, description="Lines of this ticket's cancellations.")
 
-    @model_validator(mode="after")
-    def _in_order(self) -> Self:
-        require_order(self, "since", "until")
-        require_order(self, "min_amount", "max_amount")
-        return self
+    _in_order = require_order(("since", "until"), ("min_amount", "max_amount"))
 
     def filters(self) -> Filters:
         """The same for the store."""

@@ -162,10 +162,7 @@ class DrawQuery(PageQuery):
     since: Instant | None = Field(default=None, description="Drawn at this time or later.")
     until: Instant | None = Field(default=None, description="Drawn before this time.")
 
-    @model_validator(mode="after")
-    def _in_order(self) -> Self:
-        require_order(self, "since", "until")
-        return self
+    _in_order = require_order(("since", "until"))
 
 
 class DrawAction(RequestModel):

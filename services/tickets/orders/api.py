@@ -6,7 +6,7 @@ from functools import partial
 from typing import Annotated, Any, Self
 from zoneinfo import ZoneInfo
 
-from pydantic import Field, model_validator
+from pydantic import Field
 
 from services.tickets.customers.store import united_ids
 from services.tickets.lifecycle.api import TicketSummary, summary_of
@@ -74,11 +74,7 @@ class HistoryFilters(RequestModel):
         default=None, description="Only tickets whose draw is more than a calendar month ago, or only the others."
     )
 
-    @model_validator(mode="after")
-    def _in_order(self) -> Self:
-        require_order(self, "since", "until")
-        require_order(self, "drawn_since", "drawn_until")
-        return self
+    _in_order = require_order(("since", "until"), ("drawn_since", "drawn_until"))
 
     def as_filter(self, archived_before: datetime) -> HistoryFilter:
         """The same for the store."""
