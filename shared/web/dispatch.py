@@ -146,11 +146,11 @@ def _masked_reply(reply: RenderedReply[Any]) -> RenderedReply[Any]:
 
 def _if_match(request: web.Request, *, required: bool) -> frozenset[str] | None:
     header = request.headers.get(hdrs.IF_MATCH)
-    if header is None and required:
+    if header is not None:
+        return parse_entity_tags(header, name=hdrs.IF_MATCH)
+    if required:
         raise PRECONDITION_REQUIRED("Send the ETag of what you read as If-Match.")
-    if header is None:
-        return None
-    return parse_entity_tags(header, name=hdrs.IF_MATCH)
+    return None
 
 
 def _respond(request: web.Request, reply: RenderedReply[Any]) -> web.StreamResponse:
