@@ -43,6 +43,13 @@ async def _bought(shop: Partition, number: int) -> set[str]:
     }
 
 
+async def _check_that_the_healed_catch_up(shop: Partition, created: list[str]) -> None:
+    await heal(shop.unit_of_work, "autoplay_runs")
+    # A runner that knows nothing of what was set aside.
+    await settle_down(runner(shop))
+    assert await _bought(shop, 2) == set(created)
+
+
 @pytest.mark.requirement("T7")
 async def test_autoplays_that_meet_a_draw(shop: Partition, api: ApiClient) -> None:
     created = [(await create(api, f"c{n % 5 + 1}", key=f"k{n}")).body["autoplay_id"] for n in range(12)]
@@ -55,10 +62,7 @@ async def test_autoplays_that_meet_a_draw(shop: Partition, api: ApiClient) -> No
     await shift(shop, "draws", "closes_at", timedelta(hours=-13))
     await settle_down(small)
     assert await _bought(shop, 2) == healthy
-    await heal(shop.unit_of_work, "autoplay_runs")
-    # A runner that knows nothing of what was set aside.
-    await settle_down(runner(shop))
-    assert await _bought(shop, 2) == set(created)
+    await _check_that_the_healed_catch_up(shop, created)
 
 
 @pytest.mark.requirement("T7")
@@ -70,10 +74,7 @@ async def test_a_walk_without_anything_to_recheck(shop: Partition, api: ApiClien
     await shift(shop, "draws", "closes_at", timedelta(hours=-13))
     await settle_down(small)
     assert await _bought(shop, 2) == set(created) - {created[4]}
-    await heal(shop.unit_of_work, "autoplay_runs")
-    # A runner that knows nothing of what was set aside.
-    await settle_down(runner(shop))
-    assert await _bought(shop, 2) == set(created)
+    await _check_that_the_healed_catch_up(shop, created)
 
 
 @pytest.mark.requirement("T7")
