@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-import random
+import fcntl
+import os
 import socket
+import tempfile
 from collections.abc import Iterable, Mapping
+from itertools import islice
+from pathlib import Path
 
 from deploy.local.errors import StackError
 
@@ -59,11 +63,28 @@ def default_ports(names: Iterable[str], environ: Mapping[str, str]) -> dict[str,
 
 
 def free_ports(names: Iterable[str]) -> dict[str, int]:
-    """A free port for each process name, all different."""
-    chosen: dict[str, int] = {}
-    for name in names:
-        chosen[name] = _pick_free(set(chosen.values()))
-    return chosen
+    """A free port for each process name: none that was given out before, to this command or another, until all were."""
+    wanted = list(names)
+    with _last_given().open("a+") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        file.seek(0)
+        last = int(file.read() or 0)
+        ports = list(islice((port for port in _after(last) if is_free(port)), len(wanted)))
+        if len(ports) < len(wanted):
+            raise StackError("No free TCP port was found; stop programs that listen on many ports and try again.")
+        file.truncate(0)
+        file.write(str(ports[-1] if ports else last))
+    return dict(zip(wanted, ports, strict=True))
+
+
+def _last_given() -> Path:
+    """A stack starts seconds after its ports were picked: stacks that start at the same time must not pick the same."""
+    return Path(tempfile.gettempdir()) / f"recourse-last-port-{os.getuid()}"
+
+
+def _after(last: int) -> Iterable[int]:
+    """All ports to pick from, those above `last` first."""
+    return sorted(_PICK_FROM, key=lambda port: (port <= last, port))
 
 
 def _default_port(name: str, environ: Mapping[str, str]) -> int:
@@ -81,10 +102,3 @@ def _kafka_offset(rest: str) -> int:
     """Node 1 takes the port itself and the next one for its controller, node 2 the two after that, ..."""
     node, _, controller = rest.partition("-")
     return 2 * (int(node) - 1) + (1 if controller else 0)
-
-
-def _pick_free(taken: set[int]) -> int:
-    for port in random.sample(_PICK_FROM, k=200):
-        if port not in taken and is_free(port):
-            return port
-    raise StackError("No free TCP port was found; stop programs that listen on many ports and try again.")

@@ -29,7 +29,7 @@ async def add_lottery(api: ApiClient, name: str = "House Draw", **fields: Any) -
 
 
 async def add_draw(api: ApiClient, lottery_id: str, number: int = 1, **times: str) -> Answer:
-    body = {"draw_number": number, "closes_at": at(hours=1), "draw_at": at(hours=2)} | times
+    body = {"draw_number": number, "closes_at": at(days=1), "draw_at": at(days=2)} | times
     return await api.post(f"/v1/lotteries/{lottery_id}/draws", body, key=f"{lottery_id}-{number}")
 
 
@@ -104,9 +104,9 @@ async def test_an_offer_is_added_listed_changed(api: ApiClient) -> None:
 
 async def test_the_clock_opens_and_closes_a_draw(api: ApiClient) -> None:
     lottery_id = await add_lottery(api)
-    await add_draw(api, lottery_id, 1, opens_at=at(minutes=10))
+    await add_draw(api, lottery_id, 1, opens_at=at(hours=12))
     await add_draw(api, lottery_id, 2)
-    await add_draw(api, lottery_id, 3, closes_at=at(hours=-1))
+    await add_draw(api, lottery_id, 3, closes_at=at(days=-1))
     listed = (await api.get(f"/v1/lotteries/{lottery_id}/draws")).body["items"]
     states = {each["draw_number"]: each["state"] for each in listed}
     assert states == {1: "scheduled", 2: "open", 3: "closed"}
@@ -122,7 +122,7 @@ async def test_the_clock_opens_and_closes_a_draw(api: ApiClient) -> None:
 async def test_a_draw_is_drawn_once_and_only_after_it_closed(api: ApiClient) -> None:
     lottery_id = await add_lottery(api)
     await add_draw(api, lottery_id, 1)
-    await add_draw(api, lottery_id, 2, closes_at=at(hours=-1))
+    await add_draw(api, lottery_id, 2, closes_at=at(days=-1))
     body = {"confirm": True, "reason": "numbers are out"}
     early = await api.post(f"/v1/lotteries/{lottery_id}/draws/1/drawing", body, key="k1")
     assert (early.status, early.body["code"]) == (409, "draw_not_closed")
@@ -139,8 +139,8 @@ async def test_a_draw_is_drawn_once_and_only_after_it_closed(api: ApiClient) -> 
 @pytest.mark.parametrize(
     ("times", "field"),
     [
-        ({"opens_at": at(hours=1)}, "body.opens_at"),
-        ({"closes_at": at(hours=3)}, "body.closes_at"),
+        ({"opens_at": at(days=1)}, "body.opens_at"),
+        ({"closes_at": at(days=3)}, "body.closes_at"),
         ({"draw_at": "2026-01-01T00:00:00"}, "body.draw_at"),
     ],
 )
@@ -175,7 +175,7 @@ async def test_a_purchase_overwrites_nothing(partition: Partition, api: ApiClien
     lottery = (await api.get(f"/v1/lotteries/{lottery_id}")).body
     assert (lottery["cancellation_window_minutes"], lottery["origin"]) == (5, "api")
     draw = (await api.get(f"/v1/lotteries/{lottery_id}/draws/4521")).body
-    assert (draw["closes_at"], draw["origin"]) == (at(hours=1), "api")
+    assert (draw["closes_at"], draw["origin"]) == (at(days=1), "api")
     assert (await api.get(f"/v1/lotteries/{lottery_id}/offers/book-6")).body["price"] == 1100
 
 
@@ -196,7 +196,7 @@ async def test_batches_that_learn_the_same_at_once_all_succeed(partition: Partit
 
 async def test_upcoming_draws_are_those_that_can_still_be_bought(partition: Partition, api: ApiClient) -> None:
     lottery_id = await add_lottery(api)
-    await add_draw(api, lottery_id, 1, closes_at=at(hours=-1))
+    await add_draw(api, lottery_id, 1, closes_at=at(days=-1))
     await add_draw(api, lottery_id, 3, draw_at=at(days=3))
     await add_draw(api, lottery_id, 2, draw_at=at(days=2))
     async with partition.database.read() as connection:
@@ -218,9 +218,9 @@ async def test_who_may_change_draws(api: ApiClient) -> None:
 
 async def test_each_change_is_audited(partition: Partition, api: ApiClient) -> None:
     lottery_id = await add_lottery(api)
-    await add_draw(api, lottery_id, 1, closes_at=at(hours=-1))
+    await add_draw(api, lottery_id, 1, closes_at=at(days=-1))
     draw = f"/v1/lotteries/{lottery_id}/draws/1"
-    await api.patch(draw, {"draw_at": at(hours=3)}, etag="*")
+    await api.patch(draw, {"draw_at": at(days=3)}, etag="*")
     await api.post(f"{draw}/drawing", {"confirm": True, "reason": "numbers are out"}, key="k", subject="ann")
     rows = await partition.fetch(
         "select actor, action, object_id, before, after, reason from audit_entries order by id"

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import socket
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
 
 import pytest
 
@@ -52,6 +57,21 @@ def test_free_ports_are_free_and_different() -> None:
     assert len(set(ports.values())) == 30
     for name, port in ports.items():
         require_free(name, port)
+
+
+def test_a_port_is_given_to_one_command_only() -> None:
+    """Other processes pick while their servers are not listening yet."""
+    script = "from deploy.local.ports import free_ports; print(*free_ports(map(str, range(20))).values())"
+    commands = [subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE) for _ in range(3)]
+    ports = [port for command in commands for port in command.communicate()[0].split()]
+
+    assert len(set(ports)) == len(ports) == 60
+
+
+def test_after_the_last_port_comes_the_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    (tmp_path / f"recourse-last-port-{os.getuid()}").write_text("29999")
+    assert 20_000 <= free_ports(["one"])["one"] < 21_000
 
 
 def test_a_taken_port_is_named() -> None:
