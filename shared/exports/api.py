@@ -8,14 +8,11 @@ from uuid import UUID
 import orjson
 
 from shared import audit
-from shared.contracts.base import Identifier
 from shared.csv_lines import csv_line
 from shared.db import Connection
 from shared.exports.sections import Section
 from shared.messaging import UnitOfWork
-from shared.web import ProblemType, RequestContext, RequestModel, Stream, operation
-
-CUSTOMER_NOT_FOUND = ProblemType(404, "customer_not_found", "No such customer")
+from shared.web import CUSTOMER_NOT_FOUND, CustomerPath, RequestContext, Stream, no_customer, operation
 
 # All ids of a customer; none when there is no such customer.
 IdsOf = Callable[[Connection, str], Awaitable[Sequence[str]]]
@@ -24,12 +21,6 @@ _Format = Literal["jsonl", "csv"]
 _Row = tuple[str, str, int, Mapping[str, Any]]
 
 _HEADER = ("section", "customer_id", "row", "field", "value")
-
-
-class ExportPath(RequestModel):
-    """Whose data."""
-
-    customer_id: Identifier
 
 
 async def one_id(_: Connection, customer_id: str) -> Sequence[str]:
@@ -58,7 +49,7 @@ class ExportApi:
     @operation("GET", "/v1/customers/{customer_id}/export.jsonl", permission="customers:export",
                produces="application/x-ndjson", summary="All that is held about a customer, as JSON lines",
                tags=("export",), problems=(CUSTOMER_NOT_FOUND,))  # fmt: skip
-    async def export_json(self, ctx: RequestContext, path: ExportPath) -> Stream:
+    async def export_json(self, ctx: RequestContext, path: CustomerPath) -> Stream:
         """One JSON object for each row: `section` names the table, the other members are its columns.
 
         The first one says what this is, and in `continued_at` where the other services have their part.
@@ -68,19 +59,19 @@ class ExportApi:
     @operation("GET", "/v1/customers/{customer_id}/export.csv", permission="customers:export", produces="text/csv",
                summary="All that is held about a customer, as CSV", tags=("export",),
                problems=(CUSTOMER_NOT_FOUND,))  # fmt: skip
-    async def export_csv(self, ctx: RequestContext, path: ExportPath) -> Stream:
+    async def export_csv(self, ctx: RequestContext, path: CustomerPath) -> Stream:
         """One line for each field of each row: section, customer id, number of the row, field, value.
 
         Cells that a spreadsheet would compute are preceded by an apostrophe.
         """
         return await self._export(ctx, path, "csv")
 
-    async def _export(self, ctx: RequestContext, path: ExportPath, kind: _Format) -> Stream:
+    async def _export(self, ctx: RequestContext, path: CustomerPath, kind: _Format) -> Stream:
         customer_id = path.customer_id
         async with self._unit_of_work.begin() as transaction:
             ids = await self._ids_of(transaction.connection, customer_id)
             if not ids:
-                raise CUSTOMER_NOT_FOUND(f"No customer has the id {customer_id}.")
+                raise no_customer(customer_id)
             change = audit.Change(
                 "customers.export", f"export:{customer_id}", customer_id=customer_id, after={"format": kind}
             )

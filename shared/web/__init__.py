@@ -2,18 +2,15 @@
 
 A feature's `api.py` is a class of operations, built with what it needs:
 
-    CUSTOMER_NOT_FOUND = ProblemType(404, "customer_not_found", "No such customer")
+    NOT_ENOUGH = ProblemType(422, "insufficient_balance", "The balance does not cover it")
     BY_TIME = Keyset(tuple[datetime, int])
 
-    class CustomerPath(RequestModel):
-        customer_id: Identifier
-
     class WithdrawalRequest(RequestModel):
-        amount_minor: MinorUnits
+        amount: MinorUnits
 
     class Withdrawal(ResponseModel):
         withdrawal_id: str
-        balance_minor: int
+        balance: int
 
     class LedgerApi:
         def __init__(self, unit_of_work: UnitOfWork) -> None:
@@ -32,7 +29,7 @@ A feature's `api.py` is a class of operations, built with what it needs:
 
         @operation("POST", "/v1/customers/{customer_id}/withdrawals", permission="ledger:withdraw",
                    status=201, idempotent=True, summary="Pay money out", tags=("ledger",),
-                   problems=(CUSTOMER_NOT_FOUND,))
+                   problems=(CUSTOMER_NOT_FOUND, NOT_ENOUGH))
         async def withdraw(
             self, ctx: RequestContext, path: CustomerPath, body: WithdrawalRequest
         ) -> RenderedReply[Withdrawal]:
@@ -55,6 +52,7 @@ from pathlib import Path
 from shared.web.app import build_app
 from shared.web.auth import Principal
 from shared.web.context import RequestContext
+from shared.web.customers import CUSTOMER_NOT_FOUND, CustomerPath, no_customer
 from shared.web.etag import etag_of
 from shared.web.health import ReadyCheck
 from shared.web.idempotency import (
@@ -90,11 +88,13 @@ from shared.web.tokens import generate_signing_key, mint_token
 MIGRATIONS = Path(__file__).parent / "migrations"
 
 __all__ = [
+    "CUSTOMER_NOT_FOUND",
     "MIGRATIONS",
     "ROLE_PERMISSIONS",
     "VALIDATION_FAILED",
     "ConfirmFlag",
     "Content",
+    "CustomerPath",
     "IdempotencyRaceError",
     "IdempotentRequest",
     "Instant",
@@ -125,6 +125,7 @@ __all__ = [
     "forget_before",
     "generate_signing_key",
     "mint_token",
+    "no_customer",
     "operation",
     "operations_of",
     "record",

@@ -19,9 +19,8 @@ from services.accounts.activity.models import (
     PeriodQuery,
 )
 from services.accounts.customers.store import united_ids
-from services.accounts.paths import CUSTOMER_NOT_FOUND, CustomerPath
 from shared.db import Connection, Database
-from shared.web import Keyset, Page, RequestContext, operation
+from shared.web import CUSTOMER_NOT_FOUND, CustomerPath, Keyset, Page, RequestContext, no_customer, operation
 
 View = TypeVar("View")
 
@@ -120,4 +119,4 @@ async def all_ids(connection: Connection, customer_id: str) -> list[str]:
 async def require_known(connection: Connection, customer_id: str, ids: Sequence[str]) -> None:
     """Refuse a customer of whom nothing is on record under any id."""
     if not await store.is_known(connection, ids):
-        raise CUSTOMER_NOT_FOUND(f"No customer has the id {customer_id}.")
+        raise no_customer(customer_id)

@@ -11,7 +11,7 @@ from services.accounts.ledger.entries import Entry, Refusal
 from services.accounts.ledger.events import movement
 from services.accounts.ledger.requests import Adjustment
 from services.accounts.ledger.store import lock_known, save
-from services.accounts.paths import CUSTOMER_ERASED, CUSTOMER_NOT_FOUND, CustomerPath
+from services.accounts.problems import CUSTOMER_ERASED
 from services.accounts.withdrawals.api import CURRENCY_MISMATCH, INSUFFICIENT_BALANCE
 from shared import audit
 from shared.audit import Change
@@ -19,7 +19,19 @@ from shared.contracts.base import Currency
 from shared.ids import uuid7
 from shared.messaging import Transaction, UnitOfWork
 from shared.money import known_currency
-from shared.web import ProblemType, Prose, RenderedReply, Reply, RequestContext, RequestModel, ResponseModel, operation
+from shared.web import (
+    CUSTOMER_NOT_FOUND,
+    CustomerPath,
+    ProblemType,
+    Prose,
+    RenderedReply,
+    Reply,
+    RequestContext,
+    RequestModel,
+    ResponseModel,
+    no_customer,
+    operation,
+)
 
 CURRENCY_REQUIRED = ProblemType(422, "currency_required", "The account has no currency yet: say which")
 _REFUSALS = {
@@ -74,7 +86,7 @@ class AdjustmentsApi:
 
             async def effect() -> Reply[AdjustmentView]:
                 if path.customer_id not in accounts:
-                    raise CUSTOMER_NOT_FOUND(f"No customer has the id {path.customer_id}.")
+                    raise no_customer(path.customer_id)
                 ledger = Ledger(accounts, now=datetime.now(UTC), new_id=uuid7)
                 return await _book(ctx, transaction, ledger, _request(ctx, path, body))
 

@@ -12,13 +12,14 @@ from services.accounts.ledger.domain import Ledger
 from services.accounts.ledger.events import movement
 from services.accounts.ledger.requests import Decision
 from services.accounts.ledger.store import lock_known, save
-from services.accounts.paths import CUSTOMER_ERASED, CustomerPath
+from services.accounts.problems import CUSTOMER_ERASED
 from services.accounts.withdrawals.api import CUSTOMER_SUSPENDED
 from shared import audit
 from shared.audit import Change
 from shared.ids import uuid7
 from shared.messaging import Transaction, UnitOfWork
 from shared.web import (
+    CustomerPath,
     Keyset,
     Page,
     PageQuery,

@@ -17,13 +17,23 @@ from services.accounts.customers.models import (
 from services.accounts.customers.phones import Phones
 from services.accounts.customers.profile import Account, Profile
 from services.accounts.locks import lock_accounts, lock_identities
-from services.accounts.paths import CUSTOMER_ERASED, CUSTOMER_MERGED, CUSTOMER_NOT_FOUND, CustomerPath, erased, merged
+from services.accounts.problems import CUSTOMER_ERASED, CUSTOMER_MERGED, erased, merged
 from shared import audit
 from shared.audit import Change
 from shared.db import Connection
 from shared.ids import uuid7
 from shared.messaging import Transaction, UnitOfWork
-from shared.web import VALIDATION_FAILED, ProblemType, RenderedReply, Reply, RequestContext, operation
+from shared.web import (
+    CUSTOMER_NOT_FOUND,
+    VALIDATION_FAILED,
+    CustomerPath,
+    ProblemType,
+    RenderedReply,
+    Reply,
+    RequestContext,
+    no_customer,
+    operation,
+)
 from shared.web.etag import check_if_match
 
 RecentActivities = Callable[[Connection, Sequence[str]], Awaitable[Sequence[object]]]
@@ -143,7 +153,7 @@ def _identities(email: str | None, phone: str | None, phones: Phones) -> list[st
 async def _existing(connection: Connection, customer_id: str) -> Profile:
     profile = await store.profile(connection, customer_id)
     if profile is None:
-        raise CUSTOMER_NOT_FOUND(f"No customer has the id {customer_id}.")
+        raise no_customer(customer_id)
     return profile
 
 

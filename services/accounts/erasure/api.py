@@ -6,12 +6,22 @@ from datetime import UTC, datetime
 from services.accounts.activity import store as activity
 from services.accounts.customers import activities, domain, store
 from services.accounts.locks import lock_accounts
-from services.accounts.paths import CUSTOMER_NOT_FOUND, CustomerPath
 from shared import audit
 from shared.contracts import CustomerErased
 from shared.db import Connection
 from shared.messaging import Transaction, UnitOfWork
-from shared.web import ProblemType, Prose, RenderedReply, RequestContext, RequestModel, ResponseModel, operation
+from shared.web import (
+    CUSTOMER_NOT_FOUND,
+    CustomerPath,
+    ProblemType,
+    Prose,
+    RenderedReply,
+    RequestContext,
+    RequestModel,
+    ResponseModel,
+    no_customer,
+    operation,
+)
 
 # Takes the personal data of these customers out of one feature's tables, inside the erasure's transaction.
 Eraser = Callable[[Connection, Sequence[str]], Awaitable[None]]
@@ -78,7 +88,7 @@ class ErasureApi:
 async def _locked(connection: Connection, customer_id: str) -> list[domain.Customer]:
     ids = await store.united_ids(connection, customer_id)
     if not ids:
-        raise CUSTOMER_NOT_FOUND(f"No customer has the id {customer_id}.")
+        raise no_customer(customer_id)
     await lock_accounts(connection, sorted(ids))
     if await store.united_ids(connection, customer_id) != ids:
         raise MERGED_MEANWHILE("Look at it again, and repeat the request.")

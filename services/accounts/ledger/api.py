@@ -13,9 +13,19 @@ from services.accounts.ledger.models import (
     TransactionQuery,
     TransactionView,
 )
-from services.accounts.paths import CUSTOMER_NOT_FOUND, CustomerPath
 from shared.db import Connection, Database
-from shared.web import Keyset, Page, ProblemType, Reply, RequestContext, Stream, operation
+from shared.web import (
+    CUSTOMER_NOT_FOUND,
+    CustomerPath,
+    Keyset,
+    Page,
+    ProblemType,
+    Reply,
+    RequestContext,
+    Stream,
+    no_customer,
+    operation,
+)
 from shared.web.masks import mask_prose
 
 TRANSACTION_NOT_FOUND = ProblemType(404, "transaction_not_found", "No such transaction")
@@ -89,7 +99,7 @@ class LedgerApi:
         async with self._database.read() as connection:
             balance = await history.balance(connection, path.customer_id)
             if balance is None:
-                raise _unknown(path.customer_id)
+                raise no_customer(path.customer_id)
             if query.at is not None:
                 balance = await history.balance_at(connection, path.customer_id, query.at)
         return Reply(BalanceView.model_validate(balance), version=balance.as_of_seq)
@@ -123,11 +133,7 @@ def _masked(row: Mapping[str, Any]) -> Mapping[str, Any]:
 
 async def _require_known(connection: Connection, customer_id: str) -> None:
     if not await history.is_known(connection, customer_id):
-        raise _unknown(customer_id)
-
-
-def _unknown(customer_id: str) -> Exception:
-    return CUSTOMER_NOT_FOUND(f"No customer has the id {customer_id}.")
+        raise no_customer(customer_id)
 
 
 def _view(row: Mapping[str, Any]) -> TransactionView:

@@ -8,9 +8,8 @@ from pydantic import Field, StringConstraints
 
 from services.accounts.ledger.entries import CauseKind, Kind, Status
 from services.accounts.ledger.history import Filters
-from services.accounts.paths import CustomerPath
 from shared.contracts.base import NO_NUL, Identifier
-from shared.web import Instant, PageQuery, Personal, RequestModel, ResponseModel, require_order
+from shared.web import CustomerPath, Instant, PageQuery, Personal, RequestModel, ResponseModel, require_order
 
 Amount = Annotated[int, Field(ge=0, le=10**12, description="Minor units, of money in or money out.")]
 

@@ -15,14 +15,16 @@ from services.accounts.ledger.models import TransactionView
 from services.accounts.locks import lock_accounts
 from services.accounts.merges.domain import refuse_merge, united
 from services.accounts.merges.store import newest_lines
-from services.accounts.paths import CUSTOMER_ERASED, CUSTOMER_MERGED, CUSTOMER_NOT_FOUND, CustomerPath
+from services.accounts.problems import CUSTOMER_ERASED, CUSTOMER_MERGED
 from shared import audit
 from shared.contracts import CustomerMerged, CustomerUnmerged
 from shared.contracts.base import Identifier
 from shared.db import Connection
 from shared.messaging import Transaction, UnitOfWork
 from shared.web import (
+    CUSTOMER_NOT_FOUND,
     VALIDATION_FAILED,
+    CustomerPath,
     Keyset,
     Page,
     PageQuery,
@@ -32,6 +34,7 @@ from shared.web import (
     Reply,
     RequestContext,
     RequestModel,
+    no_customer,
     operation,
 )
 
@@ -119,7 +122,7 @@ class MergesApi:
         async with self._unit_of_work.database.read() as connection:
             ids = await store.united_ids(connection, path.customer_id)
             if not ids:
-                raise CUSTOMER_NOT_FOUND(f"No customer has the id {path.customer_id}.")
+                raise no_customer(path.customer_id)
             starts = {each: before.get(each, _NEWEST) for each in ids}
             rows = united(await newest_lines(connection, starts, limit=query.limit + 1), query.limit + 1)
         shown = rows[: query.limit]
@@ -192,7 +195,7 @@ def _refuse(survivor: Profile, merged: Profile) -> None:
 async def _profile(connection: Connection, customer_id: str) -> Profile:
     profile = await store.profile(connection, customer_id)
     if profile is None:
-        raise CUSTOMER_NOT_FOUND(f"No customer has the id {customer_id}.")
+        raise no_customer(customer_id)
     return profile
 
 

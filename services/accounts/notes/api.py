@@ -21,14 +21,16 @@ from services.accounts.notes.models import (
     NoteView,
     ReminderQuery,
 )
-from services.accounts.paths import CUSTOMER_ERASED, CUSTOMER_NOT_FOUND, CustomerPath, erased
+from services.accounts.problems import CUSTOMER_ERASED, erased
 from shared import audit
 from shared.audit import Change
 from shared.db import Connection
 from shared.ids import uuid7
 from shared.messaging import UnitOfWork
 from shared.web import (
+    CUSTOMER_NOT_FOUND,
     VALIDATION_FAILED,
+    CustomerPath,
     Keyset,
     Page,
     PageQuery,

@@ -7,9 +7,8 @@ from uuid import UUID
 from pydantic import Field, StringConstraints, model_validator
 
 from services.accounts.notes.domain import Kind
-from services.accounts.paths import CustomerPath
 from shared.contracts.base import NO_NUL
-from shared.web import Instant, PageQuery, Personal, RequestModel, ResponseModel, refuse_nulls
+from shared.web import CustomerPath, Instant, PageQuery, Personal, RequestModel, ResponseModel, refuse_nulls
 
 NoteText = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=5000, pattern=NO_NUL)]
 Author = Annotated[str, StringConstraints(min_length=1, max_length=255, pattern=NO_NUL)]

@@ -6,13 +6,14 @@ from uuid import UUID
 
 from services.accounts.customers import store
 from services.accounts.customers.domain import Customer
-from services.accounts.paths import CUSTOMER_NOT_FOUND, CustomerPath
 from shared import audit
 from shared.audit.entries import Entry
 from shared.audit.store import Filters, entries
 from shared.db import Connection
 from shared.messaging import UnitOfWork
 from shared.web import (
+    CUSTOMER_NOT_FOUND,
+    CustomerPath,
     Keyset,
     Page,
     PageQuery,
@@ -21,6 +22,7 @@ from shared.web import (
     RequestContext,
     RequestModel,
     ResponseModel,
+    no_customer,
     operation,
 )
 
@@ -82,7 +84,7 @@ class TrailApi:
         async with self._unit_of_work.database.read() as connection:
             ids = await store.united_ids(connection, path.customer_id)
             if not ids:
-                raise CUSTOMER_NOT_FOUND(f"No customer has the id {path.customer_id}.")
+                raise no_customer(path.customer_id)
             filters = Filters(objects=("customer", ids))
             found = await entries(connection, filters, before=before, limit=query.limit + 1)
         return _BY_ID.page(ctx, query, found, key=lambda entry: (entry.id,), item=CustomerChange.of)
@@ -105,5 +107,5 @@ class TrailApi:
 async def _customer(connection: Connection, customer_id: str) -> Customer:
     found = await store.customers(connection, [customer_id])
     if customer_id not in found:
-        raise CUSTOMER_NOT_FOUND(f"No customer has the id {customer_id}.")
+        raise no_customer(customer_id)
     return found[customer_id]

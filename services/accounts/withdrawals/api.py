@@ -14,7 +14,7 @@ from services.accounts.ledger.domain import Ledger
 from services.accounts.ledger.entries import Entry, Refusal
 from services.accounts.ledger.events import movement
 from services.accounts.ledger.requests import Withdrawal
-from services.accounts.paths import CUSTOMER_ERASED, CUSTOMER_NOT_FOUND, CustomerPath
+from services.accounts.problems import CUSTOMER_ERASED
 from shared import audit
 from shared.audit import Actor, Change
 from shared.contracts.base import Currency
@@ -23,6 +23,8 @@ from shared.ids import uuid7
 from shared.messaging import Transaction, UnitOfWork
 from shared.telemetry.trace import TraceContext, bind_trace, current_trace, new_trace
 from shared.web import (
+    CUSTOMER_NOT_FOUND,
+    CustomerPath,
     IdempotencyRaceError,
     IdempotentRequest,
     Outcome,
@@ -35,6 +37,7 @@ from shared.web import (
     RequestModel,
     ResponseModel,
     claim,
+    no_customer,
     operation,
     recording,
 )
@@ -161,7 +164,7 @@ class WithdrawalsApi:
         withdrawal = pending.withdrawal
         account = ledger.accounts.get(withdrawal.customer_id)
         if account is None:
-            return CUSTOMER_NOT_FOUND(f"No customer has the id {withdrawal.customer_id}.")
+            return no_customer(withdrawal.customer_id)
         balance = account.balance
         needs_approval = withdrawal.amount > self._approval_threshold
         entry = ledger.hold(withdrawal) if needs_approval else ledger.withdraw(withdrawal)

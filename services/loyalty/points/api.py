@@ -7,17 +7,10 @@ from pydantic import Field
 
 from services.loyalty.points import store
 from services.loyalty.points.domain import Kind
-from shared.contracts.base import Identifier
 from shared.db import Database
-from shared.web import Keyset, Page, PageQuery, RequestContext, RequestModel, ResponseModel, operation
+from shared.web import CustomerPath, Keyset, Page, PageQuery, RequestContext, ResponseModel, operation
 
 _BY_SEQUENCE = Keyset(tuple[int])
-
-
-class CustomerPath(RequestModel):
-    """Whose points."""
-
-    customer_id: Identifier
 
 
 class HistoryQuery(PageQuery):

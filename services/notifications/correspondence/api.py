@@ -10,9 +10,9 @@ from services.notifications.correspondence import store
 from services.notifications.correspondence.domain import Channel
 from services.notifications.correspondence.timeline import TimelineEntry, timeline_of
 from services.notifications.tracking.domain import Status
-from shared.contracts.base import Identifier
 from shared.db import Database
 from shared.web import (
+    CustomerPath,
     Keyset,
     Page,
     PageQuery,
@@ -28,12 +28,6 @@ CORRESPONDENCE_NOT_FOUND = ProblemType(404, "correspondence_not_found", "There i
 
 _BY_TIME = Keyset(tuple[datetime, UUID])
 _MOST_REPORTS = 200
-
-
-class CustomerPath(RequestModel):
-    """Whose correspondence."""
-
-    customer_id: Identifier
 
 
 class MessagePath(RequestModel):

@@ -6,7 +6,6 @@ from services.tickets.autoplay import run_store, store
 from services.tickets.autoplay.checks import (
     AUTOPLAY_NOT_FOUND,
     CUSTOMER_NOT_ACTIVE,
-    CUSTOMER_NOT_FOUND,
     audited,
     check_customer,
     check_terms,
@@ -17,7 +16,6 @@ from services.tickets.autoplay.events import created
 from services.tickets.autoplay.models import (
     AutoplayPath,
     AutoplayQuery,
-    CustomerPath,
     NewAutoplay,
 )
 from services.tickets.autoplay.outlook import outlook_of
@@ -36,7 +34,17 @@ from shared import audit
 from shared.db import Connection
 from shared.ids import uuid7
 from shared.messaging import Transaction, UnitOfWork
-from shared.web import Keyset, Page, PageQuery, RenderedReply, Reply, RequestContext, operation
+from shared.web import (
+    CUSTOMER_NOT_FOUND,
+    CustomerPath,
+    Keyset,
+    Page,
+    PageQuery,
+    RenderedReply,
+    Reply,
+    RequestContext,
+    operation,
+)
 
 _NEWEST_FIRST = Keyset(tuple[str])
 _BY_NUMBER = Keyset(tuple[int])

@@ -10,10 +10,9 @@ from services.tickets.autoplay.zones import zone_named
 from services.tickets.draws.store import lottery_named, offer
 from shared import audit
 from shared.db import Connection
-from shared.web import VALIDATION_FAILED, Problem, ProblemType
+from shared.web import VALIDATION_FAILED, Problem, ProblemType, no_customer
 
 AUTOPLAY_NOT_FOUND = ProblemType(404, "autoplay_not_found", "No such AutoPlay")
-CUSTOMER_NOT_FOUND = ProblemType(404, "customer_not_found", "No such customer")
 CUSTOMER_NOT_ACTIVE = ProblemType(409, "customer_not_active", "The customer is suspended or closed")
 REFUSALS = {
     Refused.NOT_PAUSED: ProblemType(409, Refused.NOT_PAUSED, "The AutoPlay is running"),
@@ -34,7 +33,7 @@ async def check_customer(connection: Connection, customer_id: str) -> None:
     """Refuse customers that nobody has named yet (404), and those who may not play (409)."""
     customer = (await customers(connection, [customer_id])).get(customer_id)
     if customer is None or not customer.named:
-        raise CUSTOMER_NOT_FOUND(f"No customer has the id {customer_id}.")
+        raise no_customer(customer_id)
     if not customer.active:
         raise CUSTOMER_NOT_ACTIVE(f"The customer {customer_id} is {customer.status}.")
 

@@ -15,12 +15,6 @@ Limit = Annotated[int, Field(ge=0, le=10**12, description="Minor units for a cal
 ZoneName = Annotated[str, StringConstraints(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9._+/-]+$")]
 
 
-class CustomerPath(RequestModel):
-    """Names a customer."""
-
-    customer_id: Identifier
-
-
 class AutoplayPath(RequestModel):
     """Names an AutoPlay."""
 

@@ -21,6 +21,7 @@ from services.tickets.orders.store import OrderView
 from shared.contracts.base import Identifier, ShortText
 from shared.db import Database
 from shared.web import (
+    CustomerPath,
     Instant,
     Keyset,
     Page,
@@ -44,12 +45,6 @@ _KEYSETS: Mapping[Column, Keyset[tuple[Any, ...]]] = {
     "price": Keyset(tuple[int, str]),
     "created_from_autoplay": Keyset(tuple[bool, str]),
 }
-
-
-class CustomerPath(RequestModel):
-    """Names a customer."""
-
-    customer_id: Identifier
 
 
 class OrderPath(RequestModel):

@@ -17,12 +17,13 @@ from shared.contracts.base import Identifier, MinorUnits, ShortText
 from shared.settings import ServiceSettings
 from shared.telemetry import current_trace
 from shared.web import (
+    CUSTOMER_NOT_FOUND,
     Content,
+    CustomerPath,
     Instant,
     Keyset,
     Page,
     PageQuery,
-    ProblemType,
     ReadyCheck,
     Reply,
     RequestContext,
@@ -32,6 +33,7 @@ from shared.web import (
     build_app,
     generate_signing_key,
     mint_token,
+    no_customer,
     operation,
     operations_of,
     serving,
@@ -40,13 +42,8 @@ from shared.web import (
 ISSUER = "https://issuer.example"
 AUDIENCE = "recourse"
 PRIVATE_KEY, JWKS = generate_signing_key()
-CUSTOMER_NOT_FOUND = ProblemType(404, "customer_not_found", "No such customer")
 BY_NUMBER = Keyset(tuple[int])
 ENTRIES = 60
-
-
-class CustomerPath(RequestModel):
-    customer_id: Identifier
 
 
 class EntriesQuery(PageQuery):
@@ -159,7 +156,7 @@ class SampleApi:
 
 def _known(path: CustomerPath) -> None:
     if path.customer_id != "c1":
-        raise CUSTOMER_NOT_FOUND(f"No customer has the id {path.customer_id}.")
+        raise no_customer(path.customer_id)
 
 
 def token(role: Role = Role.ADMINISTRATOR, **changes: Any) -> str:

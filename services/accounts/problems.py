@@ -1,11 +1,9 @@
-"""What the operations on one customer have in common."""
+"""Why operations on one customer are refused, whichever feature refuses."""
 
 from datetime import datetime
 
-from shared.contracts.base import Identifier
-from shared.web import Problem, ProblemType, RequestModel
+from shared.web import Problem, ProblemType
 
-CUSTOMER_NOT_FOUND = ProblemType(404, "customer_not_found", "No such customer")
 CUSTOMER_MERGED = ProblemType(409, "customer_merged", "The customer was merged into another one")
 CUSTOMER_ERASED = ProblemType(409, "customer_erased", "The customer was erased")
 
@@ -13,12 +11,6 @@ CUSTOMER_ERASED = ProblemType(409, "customer_erased", "The customer was erased")
 def erased(customer_id: str, since: datetime) -> Problem:
     """What an operation answers that needs to know who the customer is."""
     return CUSTOMER_ERASED(f"Nothing is kept of customer {customer_id} since {since:%Y-%m-%dT%H:%M:%SZ}.")
-
-
-class CustomerPath(RequestModel):
-    """`/v1/customers/{customer_id}`."""
-
-    customer_id: Identifier
 
 
 def merged(customer_id: str, survivor_id: str) -> Problem:
