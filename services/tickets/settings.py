@@ -26,8 +26,8 @@ class TicketsSettings(ServiceSettings):
     )
     autoplay_retry_minutes: str = Field(
         default="60,240,720",
-        pattern=r"^(\d{1,6}(\.\d{1,3})?(,\d{1,6}(\.\d{1,3})?)*)?$",
-        description="How long after each refused payment it is tried again.",
+        pattern=r"^(never|\d{1,6}(\.\d{1,3})?(,\d{1,6}(\.\d{1,3})?)*)$",
+        description="How long after each refused payment it is tried again; `never` for not at all.",
     )
     autoplay_after_failure: Literal["pause", "cancel"] = Field(
         default="pause", description="What becomes of an AutoPlay whose payment is refused for the last time."
@@ -58,6 +58,6 @@ class TicketsSettings(ServiceSettings):
     @property
     def retry_policy(self) -> RetryPolicy:
         """When refused payments of AutoPlays are tried again, and what comes after the last one."""
-        minutes = [float(each) for each in self.autoplay_retry_minutes.split(",") if each]
-        delays = tuple(timedelta(minutes=each) for each in minutes)
+        minutes = [] if self.autoplay_retry_minutes == "never" else self.autoplay_retry_minutes.split(",")
+        delays = tuple(timedelta(minutes=float(each)) for each in minutes)
         return RetryPolicy(delays, AfterFailure(self.autoplay_after_failure))

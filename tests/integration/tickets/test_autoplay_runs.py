@@ -253,7 +253,7 @@ async def test_after_the_last_refusal_it_waits_for_somebody(shop: Partition, api
 
 
 async def test_it_may_be_set_to_end_for_good(infra: Infra, tmp_path: Any) -> None:
-    settings: dict[str, Any] = {"autoplay_after_failure": "cancel", "autoplay_retry_minutes": ""}
+    settings: dict[str, Any] = {"autoplay_after_failure": "cancel", "autoplay_retry_minutes": "never"}
     async with (
         partition_of(infra, SERVICE, **settings) as partition,
         serving_operations(partition.parts.operations, tmp_path) as api,

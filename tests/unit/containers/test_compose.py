@@ -102,6 +102,12 @@ def test_no_service_is_given_a_setting_that_it_does_not_know(service: str, compo
     assert set(compose["services"][service]["environment"]) <= known
 
 
+@pytest.mark.parametrize("service", SERVICES)
+def test_every_setting_of_one_service_alone_can_be_given(service: str, compose: dict[str, Any]) -> None:
+    own = set(_settings_class(service).model_fields) - set(ServiceSettings.model_fields)
+    assert {f"RECOURSE_{name.upper()}" for name in own} <= set(compose["services"][service]["environment"])
+
+
 def test_the_mail_server_gets_all_settings_that_it_needs(
     compose: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -17,7 +17,7 @@ from services.loyalty.settings import LoyaltySettings
 from services.notifications.settings import NotificationsSettings
 from services.tickets.settings import TicketsSettings
 from shared.settings import ServiceSettings
-from tests.support.containers import ROOT
+from tests.support.containers import ROOT, references
 
 TEXT = (ROOT / "docs" / "configuration.md").read_text()
 SERVICE_SECTIONS: dict[str, type[ServiceSettings]] = {
@@ -73,6 +73,10 @@ def test_the_settings_of_one_service(title: str) -> None:
 def test_the_settings_of_the_mail_server() -> None:
     own = set(MailSettings.model_fields) - SHARED_WITH_SERVICES
     assert _documented(_section("The local mail server")) == _read(MailSettings, own)
+
+
+def test_every_variable_of_the_containers_is_documented() -> None:
+    assert {name for name in references() if f"`{name}`" not in TEXT} == set()
 
 
 def test_every_variable_that_the_code_names_is_documented() -> None:
