@@ -5,6 +5,8 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints
 
+from shared.contracts.moments import WrittenOut
+
 # PostgreSQL's text cannot hold U+0000, so no contract lets it in.
 NO_NUL = r"^[^\x00]*$"
 
@@ -20,7 +22,7 @@ SignedMinorUnits = Annotated[int, Field(ge=-(10**15), le=10**15, description="Mi
 Points = Annotated[int, Field(ge=0, le=1_000_000_000_000)]
 # The ends of the calendar cannot be moved to every zone, and what cannot be read is worse than what is refused.
 FIRST_MOMENT, END_OF_TIME = datetime(1900, 1, 1, tzinfo=UTC), datetime(9999, 1, 1, tzinfo=UTC)
-Moment = Annotated[AwareDatetime, Field(ge=FIRST_MOMENT, lt=END_OF_TIME)]
+Moment = Annotated[AwareDatetime, Field(ge=FIRST_MOMENT, lt=END_OF_TIME), WrittenOut()]
 PaymentMethod = Literal["card", "bank_transfer", "cash", "balance"]
 
 _registry: dict[str, type["Event"]] = {}

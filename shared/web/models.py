@@ -14,6 +14,7 @@ from pydantic import (
 )
 
 from shared.contracts.base import END_OF_TIME, FIRST_MOMENT, NO_NUL
+from shared.contracts.moments import WrittenOut
 
 
 def _in_utc(moment: datetime) -> datetime:
@@ -23,7 +24,7 @@ def _in_utc(moment: datetime) -> datetime:
 
 
 # A time with its zone in a request, as UTC, that every clock and database can hold.
-Instant = Annotated[AwareDatetime, AfterValidator(_in_utc)]
+Instant = Annotated[AwareDatetime, WrittenOut(), AfterValidator(_in_utc)]
 
 # What a person writes, such as a reason: blanks alone say nothing.
 Prose = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=2000, pattern=NO_NUL)]

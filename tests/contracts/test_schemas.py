@@ -1,5 +1,6 @@
 """The models, their golden schemas and their examples agree."""
 
+from contextlib import nullcontext
 from typing import Any
 
 import orjson
@@ -77,12 +78,16 @@ def _parse(contract: type[Event], data: dict[str, Any]) -> Event:
         ("0001-01-01T00:00:00+14:00", False),
         ("9999-12-31T23:59:59.999999Z", False),
         ("1899-12-31T23:59:59Z", False),
+        ("2026-11-22T09:30:00.123456789z", True),
+        ("2026-11-22 09:30:00+05:45", True),
+        ("2026-11-22T09:30:00", False),
+        # To pydantic alone these are seconds or milliseconds since 1970.
+        ("20261122", False),
+        ("1700000000", False),
+        ("1700000000000.5", False),
     ],
 )
-def test_a_time_that_a_service_could_write_and_not_read_is_refused(moment: str, *, taken: bool) -> None:
-    try:
-        _parse(LoginSucceeded, LoginSucceeded.example | {"occurred_at": moment})
-    except ValidationError:
-        assert not taken
-    else:
-        assert taken
+def test_a_time_that_cannot_be_read_again_or_is_not_written_out_is_refused(moment: str, *, taken: bool) -> None:
+    data = LoginSucceeded.example | {"occurred_at": moment}
+    with nullcontext() if taken else pytest.raises(ValidationError, match="such as 2026-11-22T09:30:00Z"):
+        _parse(LoginSucceeded, data)
