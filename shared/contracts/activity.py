@@ -6,9 +6,9 @@ from pydantic import Field, StringConstraints, model_validator
 
 from shared.contracts.base import (
     Contract,
-    Currency,
     CustomerEvent,
     Identifier,
+    KnownCurrency,
     LongText,
     MinorUnits,
     Moment,
@@ -126,7 +126,7 @@ class CheckoutCompleted(CustomerEvent):
     occurred_at: Moment
     channel: ActivityChannel | None = None
     amount: MinorUnits
-    currency: Currency
+    currency: KnownCurrency
     items: Annotated[list[WantedTicket], Field(min_length=1, max_length=1000)]
     purchase_id: Identifier | None = None
 
@@ -152,7 +152,7 @@ class CartChanged(CustomerEvent):
     change_id: Identifier
     occurred_at: Moment
     channel: ActivityChannel | None = None
-    currency: Currency
+    currency: KnownCurrency
     tickets: Annotated[list[WantedTicket], Field(max_length=1000)]
 
 

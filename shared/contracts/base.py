@@ -3,9 +3,10 @@
 from datetime import UTC, datetime
 from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints
 
 from shared.contracts.moments import WrittenOut
+from shared.money import known_currency
 
 # PostgreSQL's text cannot hold U+0000, so no contract lets it in.
 NO_NUL = r"^[^\x00]*$"
@@ -16,6 +17,8 @@ LongText = Annotated[str, StringConstraints(min_length=1, max_length=2000, patte
 EmailAddress = Annotated[str, StringConstraints(max_length=254, pattern=r"^[^@\s\x00]+@[^@\s\x00]+$")]
 PhoneNumber = Annotated[str, StringConstraints(min_length=3, max_length=40, pattern=r"^[0-9+() ./-]+$")]
 Currency = Annotated[str, StringConstraints(pattern=r"^[A-Z]{3}$")]
+# What others say: the first movement fixes the currency of an account, so a mistyped one must not come in.
+KnownCurrency = Annotated[Currency, AfterValidator(known_currency)]
 Language = Annotated[str, StringConstraints(pattern=r"^[a-z]{2,3}(-[A-Za-z0-9]{2,8})*$")]
 MinorUnits = Annotated[int, Field(ge=0, le=1_000_000_000_000, description="Money in minor units")]
 SignedMinorUnits = Annotated[int, Field(ge=-(10**15), le=10**15, description="Minor units, may be negative")]

@@ -2,7 +2,7 @@
 
 from typing import Any, ClassVar
 
-from shared.contracts.base import Currency, CustomerEvent, Identifier, MinorUnits, Moment
+from shared.contracts.base import CustomerEvent, Identifier, KnownCurrency, MinorUnits, Moment
 
 
 class PrizePaid(CustomerEvent):
@@ -22,5 +22,5 @@ class PrizePaid(CustomerEvent):
     prize_id: Identifier
     ticket_id: Identifier
     amount: MinorUnits
-    currency: Currency
+    currency: KnownCurrency
     paid_at: Moment

@@ -6,10 +6,10 @@ from pydantic import Field, model_validator
 
 from shared.contracts.base import (
     Contract,
-    Currency,
     EmailAddress,
     Event,
     Identifier,
+    KnownCurrency,
     Language,
     LongText,
     MinorUnits,
@@ -37,7 +37,7 @@ class Payment(Contract):
     transaction_id: Identifier
     method: PaymentMethod
     amount: MinorUnits
-    currency: Currency
+    currency: KnownCurrency
 
 
 class PurchasedTicket(Contract):

@@ -8,7 +8,16 @@ import pytest
 from jsonschema import Draft202012Validator
 from pydantic import ValidationError
 
-from shared.contracts import Event, LoginSucceeded, registry
+from shared.contracts import (
+    CartChanged,
+    CheckoutCompleted,
+    Event,
+    LoginSucceeded,
+    PrizePaid,
+    PurchaseCompleted,
+    PurchaseFailed,
+    registry,
+)
 from shared.contracts.compatibility import breaks
 from shared.contracts.schema_files import current_schemas, golden_schemas
 from shared.messaging.cloudevents import payload_of
@@ -91,3 +100,16 @@ def test_a_time_that_cannot_be_read_again_or_is_not_written_out_is_refused(momen
     data = LoginSucceeded.example | {"occurred_at": moment}
     with nullcontext() if taken else pytest.raises(ValidationError, match="such as 2026-11-22T09:30:00Z"):
         _parse(LoginSucceeded, data)
+
+
+@pytest.mark.parametrize("contract", [PurchaseCompleted, PurchaseFailed], ids=lambda contract: contract.type)
+def test_a_currency_that_does_not_exist_opens_no_account(contract: type[Event]) -> None:
+    payment = contract.example["payment"] | {"currency": "AUS"}
+    with pytest.raises(ValidationError, match="ISO 4217 has no currency of this code"):
+        _parse(contract, contract.example | {"payment": payment})
+
+
+@pytest.mark.parametrize("contract", [CheckoutCompleted, CartChanged, PrizePaid], ids=lambda contract: contract.type)
+def test_what_others_report_is_in_a_currency_that_exists(contract: type[Event]) -> None:
+    with pytest.raises(ValidationError, match="currency"):
+        _parse(contract, contract.example | {"currency": "XXX"})

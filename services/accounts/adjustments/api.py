@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from pydantic import AfterValidator, Field
+from pydantic import Field
 
 from services.accounts.ledger.domain import Ledger
 from services.accounts.ledger.entries import Entry, Refusal
@@ -15,10 +15,9 @@ from services.accounts.problems import CUSTOMER_ERASED
 from services.accounts.withdrawals.api import CURRENCY_MISMATCH, INSUFFICIENT_BALANCE
 from shared import audit
 from shared.audit import Change
-from shared.contracts.base import Currency
+from shared.contracts.base import KnownCurrency
 from shared.ids import uuid7
 from shared.messaging import Transaction, UnitOfWork
-from shared.money import known_currency
 from shared.web import (
     CUSTOMER_NOT_FOUND,
     CustomerPath,
@@ -45,9 +44,7 @@ class AdjustmentRequest(RequestModel):
     direction: Literal["in", "out"]
     amount: Annotated[int, Field(ge=1, le=10**12, description="Minor units of the account's currency.")]
     # The first movement fixes the currency of an account, so that a slip here could not be taken back.
-    currency: Annotated[Currency, AfterValidator(known_currency)] | None = Field(
-        default=None, description="Needed when no money has moved before."
-    )
+    currency: KnownCurrency | None = Field(default=None, description="Needed when no money has moved before.")
     reason: Prose = Field(description="Why; the team reads it.")
     customer_visible_description: Prose = Field(description="The customer reads it in the transaction history.")
     internal_note: Prose | None = None

@@ -6,7 +6,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, StringConstraints, model_validator
 
 from services.tickets.draws.domain import Draw, DrawState, Lottery, Offer
-from shared.contracts.base import Currency, Identifier, ShortText
+from shared.contracts.base import Identifier, KnownCurrency, ShortText
 from shared.web import (
     ConfirmFlag,
     Instant,
@@ -209,7 +209,7 @@ class NewOffer(RequestModel):
     offer_id: Identifier
     label: ShortText
     price: Price
-    currency: Currency
+    currency: KnownCurrency
 
 
 class OfferChanges(RequestModel):
@@ -217,7 +217,7 @@ class OfferChanges(RequestModel):
 
     label: ShortText | None = None
     price: Price | None = None
-    currency: Currency | None = None
+    currency: KnownCurrency | None = None
     active: bool | None = None
 
     @model_validator(mode="after")
