@@ -1,7 +1,13 @@
-"""Accounts: who the customers are, and the ledger of their money.
+"""Accounts: who the customers are, the ledger of their money, and the timeline of what they did.
 
 Owns customers (registered by agents or learned from purchases) and one account for each of them: its entries with
-running balance, reversals of cancelled tickets, and manual withdrawals.
-Consumes `tickets` (tickets purchased, cancellation requested) and `purchases` (purchase failed).
-Publishes `customers` (changed) and `balances` (credited, debited, refused).
+running balance, reversals of cancelled tickets, withdrawals and adjustments; the timeline, carts and notes.
+Consumes `tickets` and `purchases` (what is booked, and what became of it) and, for the timeline, `activity`,
+`correspondence`, `deliveries` and `loyalty`.
+Publishes `customers` (changed, merged, parted, erased) and `balances` (credited, debited, refused).
+
+Features: `customers` holds who they are, `merges` makes two of them one, `erasure` forgets one, `trail` shows what was
+changed and unmasks, `search` finds them; `ledger` books and shows, `withdrawals` pays out, `approvals` is the second
+person's, `adjustments` corrects, `evidence` seals the chain of entries, `reconciliation` compares cancellations with
+tickets; `activity` is the timeline and `notes` what agents wrote.
 """

@@ -1,6 +1,7 @@
-"""`python -m services.accounts [migrate]`."""
+"""`python -m services.accounts` serves; with the argument `migrate` it brings the database up to date."""
 
 from services.accounts.app import SERVICE
 from shared.service import main
 
-raise SystemExit(main(SERVICE))
+if __name__ == "__main__":
+    raise SystemExit(main(SERVICE))

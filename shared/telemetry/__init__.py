@@ -1,11 +1,13 @@
 """Logs, traces and metrics, the same in every process.
 
-configure_logging("accounts", level="info", log_format="json")
-log = get_logger(__name__)
-with bind_trace(continue_trace(headers.get("traceparent"))):
-    log.info("batch applied", events=120)          # carries trace_id and span_id
-    row.traceparent = current_traceparent()        # goes on with whatever is sent
-HANDLED = counter("recourse_events_handled_total", "Events handled.", ("topic",))
+A trace goes on from what is read to what is sent, and stands in each line of the log in between:
+
+    configure_logging("accounts", level="info", log_format="json")
+    log = get_logger(__name__)
+    with bind_trace(continue_trace(headers.get("traceparent"))):
+        log.info("batch applied", events=120)          # carries trace_id and span_id
+        row.traceparent = current_traceparent()        # goes on with whatever is sent
+    applied = counter("recourse_events_applied_total", "Records applied", ("topic",))
 """
 
 from shared.telemetry.logging import configure_logging, get_logger
