@@ -11,7 +11,7 @@ from uuid import UUID
 
 from deploy.generate import tickets
 from deploy.generate.rows import Rows
-from deploy.generate.tickets import Bought
+from deploy.generate.tickets import CURRENCY, Bought
 from services.accounts.customers.domain import Customer
 from services.accounts.ledger.activities import activities_of
 from services.accounts.ledger.chain import chained
@@ -19,7 +19,6 @@ from services.accounts.ledger.domain import Ledger
 from services.accounts.ledger.entries import NOT_MOVED, Account, Entry, Refusal
 from services.accounts.ledger.requests import Adjustment, Cancellation, FailedOrder, Order, Withdrawal
 
-CURRENCY = "AUD"
 _SIZES = (1, 1, 1, 1, 1, 2, 2, 3)
 _METHODS = ("card", "card", "card", "card", "bank_transfer", "cash")
 _DELAY = timedelta(milliseconds=180)

@@ -18,10 +18,11 @@ import asyncpg
 
 from deploy.generate import people
 from deploy.generate.draws import LOTTERIES, draws_between
-from deploy.generate.history import CURRENCY, History
+from deploy.generate.history import History
 from deploy.generate.indexes import drop_indexes, restore_indexes
 from deploy.generate.plan import Chunk, Plan
 from deploy.generate.rows import COLUMNS, Rows, new_rows
+from deploy.generate.tickets import CURRENCY
 from deploy.local.errors import StackError
 from shared.db.database import prepare_session
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -133,6 +133,3 @@ class Observer:
 
 def _money(entry: Mapping[str, Any], name: str, sign: str) -> str:
     return f"{sign}{int(entry[name]) / 100:.2f}" if entry.get(name) else ""
-
-
-Story = Callable[[Platform, Show], Awaitable[None]]

@@ -21,7 +21,7 @@ whose `reader` fills a `lane` for each; `processor` applies what they hold, deco
 
 from pathlib import Path
 
-from shared.messaging.batch import AnyHandler, Batch, Handler, one_by_one
+from shared.messaging.batch import AnyHandler, Batch, Handler
 from shared.messaging.consumer import Consumer
 from shared.messaging.kafka import KafkaError, KafkaSettings
 from shared.messaging.outbox import Prepared
@@ -47,5 +47,4 @@ __all__ = [
     "Relay",
     "Transaction",
     "UnitOfWork",
-    "one_by_one",
 ]

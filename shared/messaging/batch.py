@@ -86,13 +86,3 @@ class Handler(Generic[E]):
 
 
 AnyHandler = Handler[Any]
-
-
-def one_by_one(apply: Callable[[Batch[E], Received[E]], Awaitable[None]]) -> Apply[E]:
-    """A batch handler out of a per-event one, for rare events."""
-
-    async def apply_all(batch: Batch[E]) -> None:
-        for event in batch.events:
-            await apply(batch, event)
-
-    return apply_all

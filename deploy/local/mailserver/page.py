@@ -20,7 +20,7 @@ _TEMPLATES = jinja2.Environment(
 
 
 def build_page(mailbox: Mailbox) -> web.Application:
-    """The application; routes as in `add_routes` below."""
+    """The pages: newest mails, one mail with its HTML and its source; `/mails.json` lists the newest for programs."""
     app = web.Application()
     app[_MAILBOX] = mailbox
     app.add_routes(

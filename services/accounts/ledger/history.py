@@ -15,7 +15,6 @@ REACH = 5000
 _COLUMNS = ", ".join(Entry._fields)
 
 # Literals, not parameters: only so can the planner tell that the partial indexes apply.
-_RARE_KINDS = frozenset[Kind]({"reversal", "withdrawal", "adjustment"})
 _KINDS: dict[Kind, str] = {
     "deposit": "kind = 'deposit'",
     "purchase": "kind = 'purchase'",

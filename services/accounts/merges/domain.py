@@ -34,7 +34,7 @@ def refuse_merge(survivor: Profile, merged: Profile) -> Refusal | None:
 
 
 def united(histories: Mapping[str, Sequence[Any]], limit: int) -> list[Any]:
-    """The newest `limit` of several histories, each newest first by (recorded_at, seq)."""
+    """The newest `limit` of several histories, each newest first by (recorded_at, customer_id, seq)."""
     ordered = merge_sorted(*histories.values(), key=_place, reverse=True)
     return [row for row, _ in zip(ordered, range(limit), strict=False)]
 

@@ -1,7 +1,7 @@
 """The report of the reconciliation."""
 
 from datetime import datetime
-from typing import Literal
+from typing import Literal, Self
 
 from pydantic import Field
 
@@ -41,7 +41,7 @@ class DifferenceView(ResponseModel):
     resolved_at: datetime | None
 
     @classmethod
-    def of(cls, difference: Difference) -> "DifferenceView":
+    def of(cls, difference: Difference) -> Self:
         """The difference as HTTP shows it."""
         missing = None
         if difference.resolved_at is None:

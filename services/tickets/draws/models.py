@@ -1,4 +1,4 @@
-"""Bodies of the operations on lotteries, draws and offers."""
+"""What requests about lotteries, draws and offers say, and how these are shown."""
 
 from datetime import datetime, timedelta
 from typing import Annotated, Literal, Self

@@ -1,6 +1,6 @@
 """Lotteries, draws and offers in PostgreSQL.
 
-For other features: `lottery_named`, `offer`, `draw`, `upcoming_draws`, and `database_time`, whose clock counts.
+For other features: `lottery_named`, `offer`, `draw`, and `database_time`, whose clock counts.
 """
 
 from collections.abc import Iterable
@@ -41,7 +41,7 @@ _LEARN = """
 
 
 class DrawFilter(NamedTuple):
-    """Which draws to list: those drawn from `since` on and before `until`, in one state at the moment `now`."""
+    """Which draws to list: those held from `since` on and before `until`, of one state."""
 
     state: DrawState | None = None
     since: datetime | None = None
@@ -134,6 +134,7 @@ async def draws(
     limit: int,
 ) -> list[Draw]:  # fmt: skip
     """Draws of a lottery, the latest first, below (draw time, number) `after`."""
+    # The last condition gives $7 its type where the state asks for no time.
     rows = await connection.fetch(
         f"""select {_DRAW} from draws
             where lottery = $1
@@ -156,17 +157,6 @@ _STATES: dict[DrawState | None, str] = {
     DrawState.DRAWN: "outcome = 'drawn'",
     DrawState.CANCELLED: "outcome = 'cancelled'",
 }
-
-
-async def upcoming_draws(connection: Connection, lottery: str, *, after: datetime, limit: int) -> list[Draw]:
-    """Draws of a lottery that close after a moment and were neither drawn nor cancelled, the earliest first."""
-    rows = await connection.fetch(
-        f"""select {_DRAW} from draws
-            where lottery = $1 and outcome is null and closes_at > $2 and draw_at > $2
-            order by draw_at, draw_number limit $3""",  # noqa: S608 - constants
-        lottery, after, limit,
-    )  # fmt: skip
-    return [_draw_of(row) for row in rows]
 
 
 async def add_draw(

@@ -27,7 +27,7 @@ from shared.web import (
 
 TICKET_NOT_FOUND = ProblemType(404, "ticket_not_found", "No such ticket")
 PAID_OUT = ProblemType(409, Refused.PAID_OUT, "A prize on the ticket was paid out")
-BY_VERSION = Keyset(tuple[int])
+_BY_VERSION = Keyset(tuple[int])
 
 
 class TicketPath(RequestModel):
@@ -190,11 +190,11 @@ class TicketsApi:
     )
     async def get_ticket_timeline(self, ctx: RequestContext, path: TicketPath, query: PageQuery) -> Page[TimelineItem]:
         """All that happened to a ticket since it was bought, newest first."""
-        after = BY_VERSION.position(ctx, query)
+        after = _BY_VERSION.position(ctx, query)
         async with self._database.read() as connection:
             entries = await store.timeline(
                 connection, path.ticket_id, before=after[0] if after else None, limit=query.limit + 1
             )
         if not entries and after is None:
             raise TICKET_NOT_FOUND(f"No ticket has the id {path.ticket_id}.")
-        return BY_VERSION.page(ctx, query, entries, key=lambda entry: (entry.version,), item=TimelineItem.of)
+        return _BY_VERSION.page(ctx, query, entries, key=lambda entry: (entry.version,), item=TimelineItem.of)

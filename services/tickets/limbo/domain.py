@@ -8,7 +8,7 @@ from services.tickets.lifecycle.table import State, TicketEvent
 
 
 class Resolution(StrEnum):
-    """What an agent decides: it counts as paid; it is cancelled, its price credited back if it was charged; again."""
+    """What an agent decides: it counts as paid; cancelled, and what was charged credited; accounts decides again."""
 
     CONFIRM_PAID = "confirm_paid"
     CANCEL_AND_REFUND = "cancel_and_refund"

@@ -194,19 +194,28 @@ async def test_batches_that_learn_the_same_at_once_all_succeed(partition: Partit
     assert await partition.fetch("select count(*) from draws") == [(20,)]
 
 
-async def test_upcoming_draws_are_those_that_can_still_be_bought(partition: Partition, api: ApiClient) -> None:
+async def test_the_database_chooses_the_draws_of_a_state_as_the_rules_name_it(
+    partition: Partition, api: ApiClient
+) -> None:
     lottery_id = await add_lottery(api)
-    await add_draw(api, lottery_id, 1, closes_at=at(days=-1))
-    await add_draw(api, lottery_id, 3, draw_at=at(days=3))
-    await add_draw(api, lottery_id, 2, draw_at=at(days=2))
+    await add_draw(api, lottery_id, 1, opens_at=at(hours=1))
+    await add_draw(api, lottery_id, 2)
+    for number in (3, 4):
+        await add_draw(api, lottery_id, number, closes_at=at(days=-1))
+    await add_draw(api, lottery_id, 5)
+    body = {"confirm": True, "reason": "as planned"}
+    await api.post(f"/v1/lotteries/{lottery_id}/draws/4/drawing", body, key="drawn")
+    await api.post(f"/v1/lotteries/{lottery_id}/draws/5/cancellation", body, key="cancelled")
+    states = dict(enumerate(DrawState, start=1))
     async with partition.database.read() as connection:
         now = await store.database_time(connection)
-        found = await store.upcoming_draws(connection, "House Draw", after=now, limit=5)
-        assert [draw.draw_number for draw in found] == [2, 3]
-        wanted = {state: store.DrawFilter(state) for state in DrawState}
-        for state, chosen in wanted.items():
-            listed = await store.draws(connection, "House Draw", chosen, now=now, after=None, limit=10)
-            assert {draw.state(now) for draw in listed} <= {state}
+        for wanted in [None, *DrawState]:
+            listed = await store.draws(
+                connection, "House Draw", store.DrawFilter(wanted), now=now, after=None, limit=10
+            )
+            assert {draw.draw_number: draw.state(now) for draw in listed} == {
+                number: state for number, state in states.items() if wanted in (None, state)
+            }
 
 
 async def test_who_may_change_draws(api: ApiClient) -> None:
