@@ -1,5 +1,7 @@
 """HTTP operations that find customers."""
 
+from functools import partial
+
 from services.accounts.customers.phones import Phones
 from services.accounts.search import domain, form, quick
 from services.accounts.search.models import CustomerResult, FormQuery, FoundView, MatchView, SearchQuery, SearchResults
@@ -25,7 +27,9 @@ class SearchApi:
         Names are found in any order of their words, with or without accents, by a part, and with typing errors.
         """
         async with self._database.read() as connection:
-            results = await quick.search(connection, query.q, number=_number(self._phones, query.q), limit=query.limit)
+            results = await quick.search(
+                connection, query.q, number_of=partial(_number, self._phones), limit=query.limit
+            )
         found = list(results.customers.values())
         items = [
             FoundView(

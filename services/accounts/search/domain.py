@@ -21,13 +21,14 @@ _MIN_PHONE_DIGITS = 6
 
 _IDENTIFIER = re.compile(r"[A-Za-z0-9._:-]{1,64}")
 _AROUND = " \t\r\n#\"'<>«»“”‘’,;()[]"
-_ADDRESS = re.compile(r"[^\s<>()\[\]\"',;:]*@[^\s<>()\[\]\"',;:]*")
+_ADDRESS = re.compile(r"[^\s<>()\[\]\",;:]*@[^\s<>()\[\]\"',;:?]*")
 _PHONE = re.compile(r"[0-9+() ./-]+")
 _SCHEME = re.compile(r"(?:tel|phone|ph|mob|mobile|fax|sms|whatsapp)[.:]*\s*(?=[+(0-9])")
 _EXTENSION = re.compile(r"\s*(?:[,;]?\s*(?:ext|extn|extension|x)[.:=]?|#)\s*[0-9]{1,6}$")
 _NO_WORD = re.compile(r"[\W_]+")
 _TRUNK_ZERO = re.compile(r"\(0\) ?")
 _APOSTROPHES = dict.fromkeys(map(ord, "'’‘ʼ`´"))
+_TYPED_APOSTROPHES = dict.fromkeys(map(ord, "’‘ʼ"), "'")
 # Letters that Unicode does not take apart into a base and a mark.
 _LETTERS = str.maketrans(
     {"ß": "ss", "æ": "ae", "œ": "oe", "ø": "o", "đ": "d", "ð": "d", "þ": "th", "ł": "l", "ħ": "h", "ı": "i", "ŋ": "n"}
@@ -91,9 +92,12 @@ def _uuid(text: str) -> UUID | None:
 
 
 def typed_email(text: str) -> str:
-    """The address in a text, as it is compared: also of one with the name before it, as mail programs copy it."""
-    found = _ADDRESS.search(text)
-    return normalize_email(found[0].rstrip(".") if found else text)
+    """The address in a text, as it is compared: also of one with the name before it, as mail programs copy it.
+
+    Apostrophes are part of it, however they were typed, but not those around it.
+    """
+    found = _ADDRESS.search(text.translate(_TYPED_APOSTROPHES))
+    return normalize_email(found[0].lstrip("'").rstrip(".") if found else text)
 
 
 def untagged_email(text: str) -> str:

@@ -15,7 +15,7 @@ class SearchQuery(RequestModel):
 
     q: _Text = Field(
         description="A name or a part of it, an e-mail address or how it begins, a phone number, or the id of a "
-        "customer, an order, a ticket, a receipt, a transaction or a checkout."
+        "customer, an order, a ticket, a receipt, a transaction or a checkout; also several of these, or with a label."
     )
     limit: int = Field(default=20, ge=1, le=50, description="Customers at most.")
 

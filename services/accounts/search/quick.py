@@ -1,15 +1,19 @@
 """The search box: what a text may be is looked up in turn, exact identifiers first."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
 from services.accounts.search import domain, store
 from services.accounts.search.domain import Kind, Sought
+from services.accounts.search.parts import parts_of_text
 from shared.db import Connection
 
 # So many customers of a name are looked at to find the closest ones.
 _CANDIDATES = 400
 _WORDS_EACH = 60
+
+# A text in E.164, if it is a number.
+NumberOf = Callable[[str], str | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,21 +39,73 @@ class Results:
         if match not in found:
             found.append(match)
 
+    def add_all(self, others: "Results") -> None:
+        """The customers of other results, behind these."""
+        for name, customer in others.customers.items():
+            for match in others.matches[name]:
+                self.add(customer, match)
 
-async def search(connection: Connection, text: str, *, number: str | None, limit: int) -> Results:
-    """Up to `limit` customers and one more, if there are more; `number` is the text in E.164, if it is a number."""
+    def put_first(self, name: str, match: Match) -> None:
+        """Show a customer before all others, who fits in one more way."""
+        self.add(self.customers[name], match)
+        self.customers = {name: self.customers[name], **self.customers}
+
+
+async def search(connection: Connection, text: str, *, number_of: NumberOf, limit: int) -> Results:
+    """Up to `limit` customers and one more, if there are more: by all of the text, else by what stands in it."""
+    results = await _by_all(connection, text, number_of, limit)
+    return results if results.customers else await _by_parts(connection, text, number_of, limit)
+
+
+async def _by_all(connection: Connection, text: str, number_of: NumberOf, limit: int) -> Results:
     sought = domain.classify(text)
     results = Results()
     await _by_identifier(connection, sought, results, limit + 1)
-    await _by_details(connection, sought, number, results, limit + 1)
+    await _by_details(connection, sought, number_of(text), results, limit + 1)
     # What is an identifier with digits is hardly a name as well.
     if sought.words and not (sought.has_digits and results.customers) and len(results.customers) <= limit:
-        await _by_name(connection, sought, results, limit + 1)
-        if not results.customers:
+        await _by_name(connection, sought.words, results, with_errors=not sought.has_digits, limit=limit + 1)
+        if not results.customers and not sought.has_digits:
             await _by_other_words(connection, domain.one_left_out(sought.words), results, limit + 1)
     if not results.customers or (sought.looks_like_email and len(results.customers) <= limit):
         await _by_email_beginning(connection, text, results, limit + 1)
     return results
+
+
+async def _by_parts(connection: Connection, text: str, number_of: NumberOf, limit: int) -> Results:
+    """Customers with a detail that stands in the text and, when none of them has the name in it, those of the name."""
+    parts = parts_of_text(text)
+    results = Results()
+    for detail in parts.details:
+        sought = domain.classify(detail)
+        await _by_identifier(connection, sought, results, limit + 1)
+        await _by_details(connection, sought, number_of(detail), results, limit + 1)
+    typed = sorted(parts.words, key=len, reverse=True)
+    if parts.words not in {(), domain.classify(text).words} and not _put_namesakes_first(results, typed):
+        named = Results()
+        among = _CANDIDATES if parts.ends else limit + 1
+        await _by_name(connection, typed, named, with_errors=True, limit=among)
+        _put_ends_first(named, parts.ends)
+        results.add_all(named)
+    return results
+
+
+def _put_namesakes_first(results: Results, typed: list[str]) -> bool:
+    """Whether any of the customers is called so."""
+    ranks = {
+        name: rank
+        for name, customer in results.customers.items()
+        if (rank := domain.rank(typed, domain.words_of(customer.last_name, customer.first_name))) is not None
+    }
+    for name in sorted(ranks, key=ranks.__getitem__, reverse=True):
+        results.put_first(name, Match("name", exact=ranks[name] == 0))
+    return bool(ranks)
+
+
+def _put_ends_first(results: Results, ends: tuple[str, ...]) -> None:
+    found = [name for name, customer in results.customers.items() if (customer.phone_key or "").endswith(ends)]
+    for name in reversed(found):
+        results.put_first(name, Match("phone", exact=False))
 
 
 async def _by_identifier(connection: Connection, sought: Sought, results: Results, limit: int) -> None:
@@ -77,17 +133,19 @@ async def _by_details(connection: Connection, sought: Sought, number: str | None
         results.add(customers[name], match)
 
 
-async def _by_name(connection: Connection, sought: Sought, results: Results, limit: int) -> None:
+async def _by_name(
+    connection: Connection, given: Sequence[str], results: Results, *, with_errors: bool, limit: int
+) -> None:
     """Names that have all words first; those that begin with them, contain them or differ a little only then.
 
     Of those that are as close, the ones with fewer other words come first.
     """
-    typed = sorted(sought.words, key=len, reverse=True)
+    typed = sorted(given, key=len, reverse=True)
     found = await store.find_exact_name(connection, typed, limit=limit)
     if not found:
-        await _by_other_words(connection, await _set_apart_otherwise(connection, sought.words), results, limit)
+        await _by_other_words(connection, await _set_apart_otherwise(connection, given), results, limit)
     if len(found) < limit:
-        found += await _similar(connection, typed, with_errors=not sought.has_digits, limit=limit)
+        found += await _similar(connection, typed, with_errors=with_errors, limit=limit)
     customers = await store.customers(connection, found)
     ranked = sorted(
         (rank, len(words), words, name)

@@ -158,6 +158,51 @@ async def test_ids_are_found_as_they_are_quoted(accounts: Accounts, text: str) -
     assert await search(accounts, text) == [("c1", "order", True)]
 
 
+@pytest.mark.parametrize(
+    "text",
+    ["customer cus-1", "Customer ID: cus-1", "ID:cus-1", "`cus-1`", "cus-1.", "\u200bcus-1", "cus\u20111",
+     "Ada Novák (cus-1)", "cus-1\tAda Novak", "https://console.example/customers/cus-1?tab=1#top",
+     "/v1/customers/cus-1", "customers%2Fcus-1", "ticket #ord-1-1", "Order no. ord-1", "ord-1-1, ord-1-2",
+     "txn 552 190 777", "receipt: 552190777"],
+)  # fmt: skip
+async def test_ids_are_found_in_what_they_are_pasted_with(accounts: Accounts, text: str) -> None:
+    await accounts.apply(purchase("cus-1", "ord-1"), purchase("cus-2", "ord-2", first_name="Bob", last_name="Stone"))
+    await accounts.apply(*[failed_purchase("cus-1", "552190777", last_name="Novák")])
+    found = await search(accounts, text)
+    assert [each[0] for each in found] == ["cus-1"]
+    assert found[0][2]
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("Ada Novak 02 9374 4000", ["c0"]), ("Novák, Ada; +61 2 9374 4000", ["c0"]), ("p: 02 9374 4000", ["c0"]),
+        ("ada novak ada@example.com", ["c0"]), ("novak 4000", ["c0", "c1"]), ("novak 4001", ["c1", "c0"]),
+        # The detail and the name are of two customers, or the detail is nobody's.
+        ("Ada Novak 02 9374 4001", ["c1", "c0"]), ("eva novak 0491 570 110", ["c1"]),
+        ("ada novak other@example.com", ["c0"]), ("Mrs. Stone", ["c2"]), ("Herr Stone", ["c2"]),
+        ("mr zzzzzz", []), ("p-20261122-7", []), ("Ada Novak (c2)", ["c2", "c0"]),
+    ],
+)  # fmt: skip
+async def test_a_name_is_found_beside_another_detail(accounts: Accounts, text: str, found: list[str]) -> None:
+    await accounts.apply(
+        purchase("c0", "o0", phone="+61 2 9374 4000", email="ada@example.com"),
+        purchase("c1", "o1", first_name="Eva", phone="+61 2 9374 4001"),
+        purchase("c2", "o2", first_name="Bob", last_name="Stone"),
+        purchase("c3", "o3", first_name="Pia", last_name="Peters"),
+    )
+    assert [each[0] for each in await search(accounts, text)] == found
+
+
+@pytest.mark.parametrize("text", ["o'neil@example.com", "O’Neil@Example.com", "'o'neil@example.com'"])
+async def test_an_address_with_an_apostrophe_is_found(accounts: Accounts, text: str) -> None:
+    await accounts.apply(
+        purchase("c1", "o1", email="o'neil@example.com"), purchase("c2", "o2", email="neil@example.com")
+    )
+    assert await search(accounts, text) == [("c1", "email", True)]
+    assert await form(accounts, f"email={quote(text)}") == ["c1"]
+
+
 async def test_a_checkout_is_found_before_its_purchase_comes_and_once_after_it(accounts: Accounts) -> None:
     await accounts.apply(purchase("c1", "o1"))
     item = {"lottery": "Lotto", "draw_number": 1, "offer_id": "b", "offer_label": "B", "price": 1000, "quantity": 2}
