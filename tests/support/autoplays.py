@@ -89,3 +89,21 @@ async def purchases(partition: Partition) -> list[PurchaseCompleted]:
     """The orders that were published, as any shop's."""
     found = await partition.published(PurchaseCompleted)
     return [PurchaseCompleted.model_validate_json(orjson.dumps(each)) for each in found]
+
+
+async def detail(api: ApiClient, autoplay_id: str) -> dict[str, Any]:
+    """What is shown of an AutoPlay."""
+    found: dict[str, Any] = (await api.get(f"/v1/autoplays/{autoplay_id}")).body
+    return found
+
+
+async def runs(api: ApiClient, autoplay_id: str) -> list[tuple[int, str, int, str | None]]:
+    """Its runs in their order: draw number, status, attempts, code."""
+    items = (await api.get(f"/v1/autoplays/{autoplay_id}/runs")).body["items"]
+    return [(run["draw_number"], run["status"], run["attempts"], run["code"]) for run in reversed(items)]
+
+
+async def events(api: ApiClient, autoplay_id: str) -> list[str]:
+    """What happened to it, in order."""
+    items = (await api.get(f"/v1/autoplays/{autoplay_id}/timeline")).body["items"]
+    return [item["event"] for item in reversed(items)]

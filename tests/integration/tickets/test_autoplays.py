@@ -13,7 +13,7 @@ from shared.contracts import (
     AutoplayResumed,
     AutoplaySkipped,
 )
-from tests.support.autoplays import BODY, LOTTERY, OFFER, act, create, customer, runner, sell, settle_down
+from tests.support.autoplays import BODY, LOTTERY, OFFER, act, create, customer, detail, runner, sell, settle_down
 from tests.support.http import ApiClient
 from tests.support.partition import Partition
 
@@ -26,11 +26,6 @@ async def shop(partition: Partition) -> Partition:
     await partition.deliver(customer("c1"))
     await sell(partition, 30, 54, 78)
     return partition
-
-
-async def detail(api: ApiClient, autoplay_id: str) -> dict[str, Any]:
-    found: dict[str, Any] = (await api.get(f"/v1/autoplays/{autoplay_id}", role="viewer")).body
-    return found
 
 
 async def test_a_new_autoplay_shows_its_next_run_and_cost(shop: Partition, api: ApiClient) -> None:
