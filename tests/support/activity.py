@@ -1,13 +1,15 @@
-"""Events of the topic `activity`, each made of its example."""
+"""Events that the timeline is made of, each made of its example, and what the timeline shows."""
 
 import json
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 
 from shared.contracts import Event
+from tests.support.accounts import Accounts
 
 E = TypeVar("E", bound=Event)
 
+URL = "/v1/customers/c1"
 NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
 
 
@@ -20,3 +22,20 @@ def told(contract: type[E], customer_id: str, minutes: float = 0, *, moment: str
     """An event of a customer, so many minutes after noon by its field `moment`."""
     place = {"customer_id": customer_id, moment: at(minutes).isoformat()}
     return contract.model_validate_json(json.dumps(contract.example | place | changes, default=str))
+
+
+async def pages(accounts: Accounts, path: str, query: str = "", *, limit: int = 100) -> list[Any]:
+    """All items of a list about c1, page by page."""
+    items: list[Any] = []
+    cursor = ""
+    while True:
+        page = await accounts.call("GET", f"{URL}/{path}?limit={limit}{query}{cursor}", status=200)
+        items += page["items"]
+        if page["next_cursor"] is None:
+            return items
+        cursor = f"&cursor={page['next_cursor']}"
+
+
+async def kinds(accounts: Accounts, query: str = "") -> list[str]:
+    """The kinds of what the timeline of c1 shows, newest first."""
+    return [item["kind"] for item in await pages(accounts, "activities", query)]
