@@ -3,6 +3,7 @@
 https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/bindings/kafka-protocol-binding.md
 """
 
+from base64 import b64decode
 from collections.abc import Collection, Mapping
 from datetime import datetime
 from functools import lru_cache
@@ -89,7 +90,7 @@ class Decoder:
         try:
             data: Event = validate(payload)
         except ValidationError as error:
-            return _fault(record, attributes, "schema_violation", describe(error), _guess_key(payload))
+            return _fault(record, attributes, _code_of(error), describe(error), _guess_key(payload))
         return Received(event_id, source, event_type, time, data.key(), data, continue_trace(traceparent), record)
 
     def _unknown(self, record: Record, attributes: _Attributes) -> Undecodable:
@@ -97,6 +98,11 @@ class Decoder:
         if name in self._known_types and version.isdigit():
             return _fault(record, attributes, "unknown_version", f"{name} has no version {version}")
         return _fault(record, attributes, "unknown_type", f"{attributes.type} is no type of event known here")
+
+
+def _code_of(error: ValidationError) -> str:
+    is_json = error.errors(include_url=False, include_input=False)[0]["type"] != "json_invalid"
+    return "schema_violation" if is_json else "malformed_json"
 
 
 def describe(error: ValidationError) -> str:
@@ -133,7 +139,7 @@ def _attributes(record: Record) -> _Attributes:
         plain = content_type.partition(b";")[0].strip().lower()
         if plain.startswith(STRUCTURED):
             return _structured(record, plain)
-        if plain != JSON:
+        if not plain.endswith((b"/json", b"+json")):
             raise _NotAnEventError("wrong_content_type", f"{_text(plain[:100])} is not {_text(JSON)}")
     if headers.get("ce_specversion") != b"1.0":
         raise _NotAnEventError(*_NOT_VERSION_1)
@@ -169,9 +175,19 @@ def _structured(record: Record, content_type: bytes) -> _Attributes:
         document = orjson.loads(record.value or b"")
     except orjson.JSONDecodeError as error:
         raise _NotAnEventError("malformed_json", str(error)) from error
-    if not isinstance(document, dict) or "data" not in document:
+    if not isinstance(document, dict) or not ("data" in document or "data_base64" in document):
         raise _NotAnEventError("not_a_cloudevent", "a structured event is an object with the member data")
-    return _from(orjson.dumps(document["data"]), document, record)
+    return _from(_payload(document), document, record)
+
+
+def _payload(document: Mapping[str, Any]) -> bytes:
+    if "data" in document:
+        return orjson.dumps(document["data"])
+    try:
+        # How libraries write data that the publisher gave them as bytes.
+        return b64decode(document["data_base64"], validate=True)
+    except (TypeError, ValueError) as error:
+        raise _NotAnEventError("not_a_cloudevent", "data_base64: base64 is expected") from error
 
 
 def _from(payload: bytes, attributes: Mapping[str, Any], record: Record) -> _Attributes:

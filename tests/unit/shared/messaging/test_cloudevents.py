@@ -1,5 +1,6 @@
 """Decoding: every record ends as an event, as ignored or as a named fault; nothing raises."""
 
+import base64
 import json
 from typing import Any
 
@@ -46,23 +47,35 @@ def test_binary_mode() -> None:
     assert event.trace.span_id not in TRACE
 
 
-def test_structured_mode_means_the_same() -> None:
-    document = {
-        "specversion": "1.0",
-        "id": "e1",
-        "source": "shop",
-        "type": PurchaseCompleted.type,
-        "time": "2026-11-22T09:30:00Z",
-        "data": PurchaseCompleted.example,
-    }
-    record = Record(
-        "purchases", 0, 7, None, (("content-type", b"application/cloudevents+json; charset=utf-8"),),
-        json.dumps(document).encode(),
-    )  # fmt: skip
-    event, binary = Decoder().decode(record), Decoder().decode(_record())
+DOCUMENT: dict[str, Any] = {
+    "specversion": "1.0",
+    "id": "e1",
+    "source": "shop",
+    "type": PurchaseCompleted.type,
+    "time": "2026-11-22T09:30:00Z",
+}
+
+
+def _structured(**members: object) -> Record:
+    content_type = ("content-type", b"application/cloudevents+json; charset=utf-8")
+    return Record("purchases", 0, 7, None, (content_type,), json.dumps(DOCUMENT | members).encode())
+
+
+@pytest.mark.parametrize(
+    "data", [{"data": PurchaseCompleted.example}, {"data_base64": base64.b64encode(EXAMPLE).decode()}], ids=list
+)
+def test_structured_mode_means_the_same(data: dict[str, object]) -> None:
+    event, binary = Decoder().decode(_structured(**data)), Decoder().decode(_record())
     assert isinstance(event, Received)
     assert isinstance(binary, Received)
     assert (event.id, event.source, event.time, event.data) == (binary.id, binary.source, binary.time, binary.data)
+
+
+@pytest.mark.parametrize(
+    "content_type", ["application/json;charset=UTF-8", "text/json", "application/vnd.shop.v2+json"]
+)
+def test_data_is_json_by_whatever_name_its_type_has(content_type: str) -> None:
+    assert isinstance(Decoder().decode(_record(content__type=content_type)), Received)
 
 
 @pytest.mark.parametrize(
@@ -72,13 +85,18 @@ def test_structured_mode_means_the_same() -> None:
         (_record(b"x" * (MAX_VALUE_BYTES + 1)), "too_large", "bytes"),
         (_record(content__type="application/avro"), "wrong_content_type", "avro"),
         (_record(content__type="application/cloudevents+avro"), "wrong_content_type", "avro"),
+        (_structured(), "not_a_cloudevent", "data"),
+        (_structured(data_base64="???"), "not_a_cloudevent", "data_base64"),
+        (_structured(data_base64=7), "not_a_cloudevent", "data_base64"),
+        (_structured(data_base64="e30"), "not_a_cloudevent", "data_base64"),
+        (_structured(data_base64="eyc="), "malformed_json", "JSON"),
         (_record(ce_specversion=None), "not_a_cloudevent", "specversion"),
         (_record(ce_id=None), "not_a_cloudevent", "id"),
         (_record(ce_source=""), "not_a_cloudevent", "source"),
         (_record(ce_time="yesterday"), "not_a_cloudevent", "time"),
         (_record(ce_type="com.example.hello"), "unknown_type", "com.example.hello"),
         (_record(ce_type="recourse.purchase.completed.v99"), "unknown_version", "99"),
-        (_record(b"\xff\xfe\x00"), "schema_violation", "JSON"),
+        (_record(b"\xff\xfe\x00"), "malformed_json", "JSON"),
         (_record(b"{}"), "schema_violation", "purchase_id"),
         (_record(EXAMPLE.replace(b"2000", b'"2000"')), "schema_violation", "payment.amount"),
         (_record(EXAMPLE.replace(b"store-17", b"bad\\u0000id")), "schema_violation", "store_id"),
