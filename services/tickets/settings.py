@@ -7,8 +7,8 @@ from zoneinfo import ZoneInfo
 from pydantic import Field, field_validator
 
 from services.tickets.autoplay.runs import AfterFailure, RetryPolicy
-from services.tickets.autoplay.zones import zone_named
 from shared.settings import ServiceSettings
+from shared.time_zones import zone_named
 
 
 class TicketsSettings(ServiceSettings):

@@ -3,9 +3,7 @@
 import unicodedata
 from collections.abc import Sequence
 from datetime import datetime
-from functools import cache
 from typing import Annotated, Any, Self
-from zoneinfo import available_timezones
 
 from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints, model_validator
 
@@ -13,17 +11,13 @@ from services.accounts.activity.models import ActivityView
 from services.accounts.customers.domain import Status, plain_phone
 from services.accounts.customers.profile import Account, Profile
 from shared.contracts.base import Language
+from shared.time_zones import zone_named
 from shared.web import Personal, Prose, RequestModel, ResponseModel, WrongFieldError, refuse_nulls
-
-
-@cache
-def _time_zones() -> frozenset[str]:
-    return frozenset(available_timezones())
 
 
 def known_time_zone(name: str) -> str:
     """The name, if the IANA time zone database has it."""
-    if name not in _time_zones():
+    if zone_named(name) is None:
         raise ValueError("No time zone has this name.")
     return name
 

@@ -5,10 +5,9 @@ A template is Jinja that makes the markup of `markup.py`. What is filled in is a
 
 import re
 from collections.abc import Mapping
-from datetime import UTC, datetime, tzinfo
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from jinja2 import StrictUndefined, Template, TemplateError
 from jinja2.sandbox import ImmutableSandboxedEnvironment
@@ -16,6 +15,7 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 from services.notifications.correspondence.domain import Rendered
 from services.notifications.correspondence.markup import MarkupError, parse, to_html, to_text
 from shared.money import format_money
+from shared.time_zones import zone_named
 
 FOLDER = Path(__file__).parent / "templates"
 _FILE = re.compile(r"v([1-9][0-9]*)\.xml\.j2")
@@ -105,15 +105,8 @@ def _finalize(value: Any) -> Any:
 
 def _moment(value: str, zone: str | None) -> str:
     """A time such as "28 November 2026, 19:30 AEST", in UTC when the zone is not known."""
-    local = datetime.fromisoformat(value).astimezone(_zone(zone))
+    local = datetime.fromisoformat(value).astimezone(zone_named(zone) or UTC)
     return f"{local.day} {local:%B %Y, %H:%M} {local.tzname()}"
-
-
-def _zone(name: str | None) -> tzinfo:
-    try:
-        return ZoneInfo(name) if name else UTC
-    except (ZoneInfoNotFoundError, ValueError, OSError):
-        return UTC
 
 
 def _paragraphs(text: str) -> list[list[str]]:

@@ -6,10 +6,10 @@ from services.tickets.autoplay import store
 from services.tickets.autoplay.domain import Autoplay, Refused, Terms
 from services.tickets.autoplay.runs import MOST
 from services.tickets.autoplay.surroundings import customers
-from services.tickets.autoplay.zones import zone_named
 from services.tickets.draws.store import lottery_named, offer
 from shared import audit
 from shared.db import Connection
+from shared.time_zones import zone_named
 from shared.web import VALIDATION_FAILED, Problem, ProblemType, no_customer
 
 AUTOPLAY_NOT_FOUND = ProblemType(404, "autoplay_not_found", "No such AutoPlay")

@@ -9,9 +9,9 @@ from services.tickets.autoplay.domain import Autoplay
 from services.tickets.autoplay.run_store import HORIZON, MISSED, spent_since
 from services.tickets.autoplay.runs import Circumstances
 from services.tickets.autoplay.schedule import PERIOD, Cadence, Draw, month_of
-from services.tickets.autoplay.zones import zone_named
 from services.tickets.draws.store import offers
 from shared.db import Connection
+from shared.time_zones import zone_named
 
 # As far as anybody looks ahead.
 FUTURE_DRAWS = 500

@@ -163,6 +163,7 @@ async def test_an_edit_cannot_take_anothers_address(accounts: Accounts) -> None:
         ({"status_reason": "Asked"}, "status"), ({"last_name": "\u200b"}, "last_name"),
         ({"last_name": "No\nvák"}, "last_name"), ({"email": "<ada@example.com>"}, "email"),
         ({"time_zone": "europe/berlin"}, "time_zone"),
+        ({"time_zone": "localtime"}, "time_zone"),
     ],
 )  # fmt: skip
 async def test_a_bad_edit_names_its_field(accounts: Accounts, changes: dict[str, Any], field: str) -> None:

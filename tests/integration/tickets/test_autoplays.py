@@ -63,6 +63,7 @@ async def test_lists_page_and_the_same_key_creates_once(shop: Partition, api: Ap
         ({"offer_id": "none"}, "body.offer_id"),
         ({"games": 0}, "body.games"),
         ({"time_zone": "Mars/Olympus"}, "body.time_zone"),
+        ({"time_zone": "right/Europe/London"}, "body.time_zone"),
         ({"payment_method": "cash"}, "body.payment_method"),
         ({"spending_limit": -1}, "body.spending_limit"),
         ({"schedule": {"cadence": "weekdays"}}, "body.schedule.weekdays"),
