@@ -264,14 +264,16 @@ async def walk_names(
 
     A customer comes once for each pair of words that fits; `second` may be empty.
     """
+    # One lower bound: of two, PostgreSQL begins to read at either, and that may be the begin of the whole index.
+    start = max(after, Place(first, "", ""))
     rows = await connection.fetch(
         f"""with found as materialized (
                 select word, other, customer_id from customer_names
-                where word >= $1 and word < $1 || $3 and (word, other, customer_id) > ($4, $5, $6)
+                where (word, other, customer_id) > ($4, $5, $6) and word < $1 || $3
                   and other >= $2 and other < $2 || $3
                 order by word, other, customer_id limit $7)
             select word, other, {_COLUMNS} from found join customers using (customer_id)
             order by word, other, customer_id""",  # noqa: S608 - constants
-        first, second, _END, *after, limit,
+        first, second, _END, *start, limit,
     )  # fmt: skip
     return [(Place(row[0], row[1], row[2]), Customer(*row[2:])) for row in rows]
