@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 from pathlib import Path
 
+import uvloop
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from deploy.local.mailserver.mailbox import Mailbox
@@ -54,4 +55,4 @@ async def serve(settings: MailSettings) -> None:
 if __name__ == "__main__":
     loaded = MailSettings()
     configure_logging("mail", level=loaded.log_level, log_format="text")
-    asyncio.run(serve(loaded))
+    uvloop.run(serve(loaded))

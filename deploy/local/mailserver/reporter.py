@@ -16,6 +16,8 @@ PROVIDER = "smtp-local"
 _SOURCE = "recourse-mail"
 _RETRY_SECONDS = 1.0
 _BATCH = 200
+# Reports are told together, as providers do.
+_PAUSE_SECONDS = 0.1
 
 log = get_logger(__name__)
 
@@ -52,6 +54,7 @@ class Reporter:
             self._changed.clear()
             while due := self._due():
                 await self._publish(publisher, due)
+                await asyncio.sleep(_PAUSE_SECONDS)
             await self._wait()
 
     def _due(self) -> list[tuple[Journal, Report]]:

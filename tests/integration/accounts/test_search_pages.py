@@ -22,7 +22,8 @@ async def test_a_walk_begins_where_the_name_does(accounts: Accounts) -> None:
     async with accounts.unit_of_work.begin() as transaction:
         await transaction.connection.execute(
             """insert into customer_names (word, other, customer_id)
-               select case n % 5 when 0 then 'smith' else 'a' || n end, 'x', 'c' || n from generate_series(1, 50000) n"""
+               select case n % 5 when 0 then 'smith' else 'a' || n end, 'x', 'c' || n
+               from generate_series(1, 50000) n"""
         )
     async with accounts.database.read() as connection:
         await connection.execute("analyze customer_names")

@@ -54,6 +54,23 @@ def test_a_stored_mail_is_complete_and_its_journal_survives(tmp_path: Path) -> N
     assert [report.recipient for report in reloaded.pending] == ["b@example.com"]
 
 
+@pytest.mark.parametrize(
+    ("written", "read"),
+    [
+        (b"=?utf-8?q?f=C3=BCr?=\r\n =?utf-8?q?_dich?=", "für dich"),
+        (b"Order o1\r\n is confirmed", "Order o1 is confirmed"),
+        (b"=?utf-8?b?not base64?=", "=?utf-8?b?not base64?="),
+        (b"=?no-charset?q?a?=", "=?no-charset?q?a?="),
+        ("für dich".encode(), "f\ufffd\ufffdr dich"),
+        (b"", ""),
+    ],
+)
+def test_a_subject_is_read_as_far_as_it_can_be(tmp_path: Path, written: bytes, read: str) -> None:
+    mail = MAIL.replace(b"=?utf-8?q?f=C3=BCr_dich?=", written)
+
+    assert Mailbox(tmp_path, slow_seconds=3).store(mail, sender="s@example.com", recipients=[]).subject == read
+
+
 @pytest.mark.parametrize("header", [b"X-Recourse-Message-Id", b"X-Recourse-Customer-Id"])
 def test_nobody_waits_for_reports_on_mail_without_ids(tmp_path: Path, header: bytes) -> None:
     journal = Mailbox(tmp_path, slow_seconds=3).store(
