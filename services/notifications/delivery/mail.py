@@ -2,6 +2,7 @@
 
 import re
 from binascii import b2a_qp
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from email.headerregistry import Address
@@ -10,6 +11,8 @@ from email.policy import SMTP
 from email.utils import format_datetime
 from functools import cache
 from uuid import UUID
+
+import idna
 
 _ATOM = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+"
 _LOCAL = re.compile(rf"(?=.{{1,64}}$){_ATOM}(\.{_ATOM})*")
@@ -134,13 +137,21 @@ def ascii_address(address: str) -> tuple[str, str]:
     local, _, domain = address.rpartition("@")
     if not local.isascii():
         raise UnsendableError("5.6.7", "The part before the @ is not ASCII.")
-    try:
-        domain = domain.encode("idna").decode("ascii")
-    except UnicodeError:
-        raise UnsendableError("5.1.2", "The domain is not valid.") from None
+    domain = _ascii_domain(domain)
     if not (_LOCAL.fullmatch(local) and _DOMAIN.fullmatch(domain)):
         raise UnsendableError("5.1.3", "The address is not valid.")
     return local, domain
+
+
+def _ascii_domain(domain: str) -> str:
+    if not domain.isascii():
+        # The older rules below make another domain of one with ß, but know symbols.
+        with suppress(UnicodeError):
+            return idna.encode(domain, uts46=True).decode("ascii")
+    try:
+        return domain.encode("idna").decode("ascii")
+    except UnicodeError:
+        raise UnsendableError("5.1.2", "The domain is not valid.") from None
 
 
 def _printable(text: str) -> str:

@@ -99,6 +99,10 @@ def test_what_is_no_address_is_refused(address: str, code: str) -> None:
 
 def test_a_domain_beyond_ascii_is_written_as_the_dns_knows_it() -> None:
     assert ascii_address("info@bücher.example") == ("info", "xn--bcher-kva.example")
+    # Not fass.example, which belongs to somebody else.
+    assert ascii_address("info@faß.example") == ("info", "xn--fa-hia.example")
+    assert ascii_address("info@BÜCHER。Example") == ("info", "xn--bcher-kva.example")
+    assert ascii_address("info@i❤.example") == ("info", "xn--i-7iq.example")
     assert compose(letter(recipient_address="info@bücher.example"), SENDER).recipient == "info@xn--bcher-kva.example"
 
 
