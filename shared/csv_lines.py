@@ -7,6 +7,11 @@ _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
 _QUOTED = frozenset(',"\r\n')
 
 
+def csv_head(names: Iterable[str]) -> bytes:
+    """The first line of a file. It begins with a byte order mark: spreadsheets then read UTF-8."""
+    return b"\xef\xbb\xbf" + csv_line(names).encode()
+
+
 def csv_line(cells: Iterable[str | int | None]) -> str:
     """One line with its end. Text that a spreadsheet would compute is preceded by an apostrophe; None is empty."""
     return ",".join(map(_cell, cells)) + "\r\n"

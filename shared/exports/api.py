@@ -8,7 +8,7 @@ from uuid import UUID
 import orjson
 
 from shared import audit
-from shared.csv_lines import csv_line
+from shared.csv_lines import csv_head, csv_line
 from shared.db import Connection
 from shared.exports.sections import Section
 from shared.messaging import UnitOfWork
@@ -77,9 +77,8 @@ class ExportApi:
             )
             await audit.record(transaction.connection, ctx, change)
         rows = self._rows(ids, self._about(ids, kind))
-        name = f"{self._service}-{customer_id}.{kind}"
-        headers = {"Content-Disposition": f'attachment; filename="{name}"'}
-        return Stream(_json_lines(rows) if kind == "jsonl" else _csv_lines(rows), headers)
+        chunks = _json_lines(rows) if kind == "jsonl" else _csv_lines(rows)
+        return Stream.file(chunks, f"{self._service}-{customer_id}.{kind}")
 
     def _about(self, ids: Sequence[str], kind: _Format) -> Mapping[str, Any]:
         return {
@@ -116,8 +115,7 @@ async def _json_lines(pieces: AsyncIterator[list[_Row]]) -> AsyncIterator[bytes]
 
 
 async def _csv_lines(pieces: AsyncIterator[list[_Row]]) -> AsyncIterator[bytes]:
-    # A byte order mark: spreadsheets then read UTF-8.
-    yield b"\xef\xbb\xbf" + csv_line(_HEADER).encode()
+    yield csv_head(_HEADER)
     async for piece in pieces:
         yield "".join(_cells(piece)).encode()
 

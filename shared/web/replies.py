@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
-from typing import Generic, TypeVar
+from typing import Generic, Self, TypeVar
 
 T = TypeVar("T")
 
@@ -47,3 +47,8 @@ class Stream:
 
     chunks: AsyncIterator[bytes]
     headers: Mapping[str, str] = field(default_factory=dict)
+
+    @classmethod
+    def file(cls, chunks: AsyncIterator[bytes], name: str) -> Self:
+        """A body that browsers save as a file; `name` is of letters, digits and `-_.:` alone."""
+        return cls(chunks, {"Content-Disposition": f'attachment; filename="{name}"'})

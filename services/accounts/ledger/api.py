@@ -124,7 +124,7 @@ class LedgerApi:
             within = await self._span(connection, customer_id, filters)
         shown = write if ctx.sees_personal_data else lambda rows: write([_masked(row) for row in rows])
         chunks = statement.statement(self._database, customer_id, filters, within, shown, start=start)
-        return Stream(chunks, {"Content-Disposition": f'attachment; filename="statement-{customer_id}.{ending}"'})
+        return Stream.file(chunks, f"statement-{customer_id}.{ending}")
 
 
 def _masked(row: Mapping[str, Any]) -> Mapping[str, Any]:

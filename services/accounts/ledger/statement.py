@@ -7,7 +7,7 @@ import orjson
 
 from services.accounts.ledger import history
 from services.accounts.ledger.history import Filters, Span
-from shared.csv_lines import csv_line
+from shared.csv_lines import csv_head, csv_line
 from shared.db import Database
 from shared.money import figure
 
@@ -40,8 +40,8 @@ async def statement(
 
 
 def csv_header() -> bytes:
-    """The first line of a statement in CSV. It begins with a byte order mark: spreadsheets then read UTF-8."""
-    return b"\xef\xbb\xbf" + csv_line(_HEADER).encode()
+    """The first line of a statement in CSV."""
+    return csv_head(_HEADER)
 
 
 def csv_lines(rows: Sequence[Mapping[str, Any]]) -> bytes:

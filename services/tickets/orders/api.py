@@ -210,7 +210,7 @@ class OrdersApi:
         self, path: CustomerPath, wanted: HistoryFilter, write: Write, ending: str, *, start: bytes = b""
     ) -> Stream:
         chunks = export(self._database, path.customer_id, wanted, write, start=start)
-        return Stream(chunks, {"Content-Disposition": f'attachment; filename="orders-{path.customer_id}.{ending}"'})
+        return Stream.file(chunks, f"orders-{path.customer_id}.{ending}")
 
     def _archived_before(self) -> datetime:
         return archived_before(datetime.now(UTC), self._zone)

@@ -7,7 +7,7 @@ import orjson
 from services.tickets.customers.store import united_ids
 from services.tickets.lifecycle.domain import Ticket
 from services.tickets.orders.history import HistoryFilter, history, position
-from shared.csv_lines import csv_line
+from shared.csv_lines import csv_head, csv_line
 from shared.db import Database
 from shared.money import figure
 
@@ -42,8 +42,8 @@ async def export(
 
 
 def csv_header() -> bytes:
-    """The first line in CSV. It begins with a byte order mark: spreadsheets then read UTF-8."""
-    return b"\xef\xbb\xbf" + csv_line(_HEADER).encode()
+    """The first line in CSV."""
+    return csv_head(_HEADER)
 
 
 def csv_lines(wanted: HistoryFilter) -> Write:
