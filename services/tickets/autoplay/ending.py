@@ -4,9 +4,10 @@ from collections.abc import Sequence
 
 from services.tickets.autoplay import run_store, store
 from services.tickets.autoplay.domain import RUNNING, Changes, Entry, Event, Fact, State
-from services.tickets.autoplay.events import ACTOR, announcements
+from services.tickets.autoplay.events import announcements
 from services.tickets.autoplay.runs import RunEvent
 from services.tickets.autoplay.store import Key
+from services.tickets.lifecycle.domain import ACTOR
 from shared.contracts import CustomerErased
 from shared.db import Connection
 from shared.messaging import Batch

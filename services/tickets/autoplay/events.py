@@ -24,8 +24,6 @@ from shared.contracts import (
 from shared.contracts.autoplays import AutoplaySchedule, AutoplayTerms
 from shared.contracts.purchases import Customer, Payment, PurchasedTicket
 
-ACTOR = "recourse/tickets"
-
 
 def created(autoplay: Autoplay, *, actor: str) -> AutoplayCreated:
     """Says that there is a new AutoPlay."""

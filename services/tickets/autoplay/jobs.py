@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from services.tickets.autoplay import run_store, store
 from services.tickets.autoplay.buying import Purchases
 from services.tickets.autoplay.domain import Autoplay, Changes, Entry, Event, Fact
-from services.tickets.autoplay.events import ACTOR, announcements
+from services.tickets.autoplay.events import announcements
 from services.tickets.autoplay.run_store import RunKey
 from services.tickets.autoplay.runs import DRAW_CLOSED, Circumstances, NotRun, Run, RunEvent, RunState, obstacle
 from services.tickets.autoplay.store import Key
@@ -17,6 +17,7 @@ from services.tickets.autoplay.superseding import supersede
 from services.tickets.autoplay.surroundings import Surroundings, customers, due_draws, states_of_orders
 from services.tickets.customers.store import lock, lock_free
 from services.tickets.draws.store import database_time
+from services.tickets.lifecycle.domain import ACTOR
 from shared.db import Connection
 from shared.messaging import UnitOfWork
 from shared.setbacks import Piece, Pieces, SetAside

@@ -2,9 +2,8 @@
 
 from collections.abc import Sequence
 
-from services.tickets.autoplay.events import ACTOR
 from services.tickets.autoplay.runs import Run
-from services.tickets.lifecycle.domain import Changes, Fact
+from services.tickets.lifecycle.domain import ACTOR, Changes, Fact
 from services.tickets.lifecycle.store import save_changes, tickets_of_orders
 from services.tickets.lifecycle.table import TicketEvent
 from shared.db import Connection

@@ -7,6 +7,9 @@ from datetime import datetime
 from services.tickets.lifecycle.table import Decision, Ignored, Refused, State, Status, TicketEvent, decide
 from services.tickets.orders.domain import BoughtTicket, Order
 
+# Who acted where no person did: this service by itself.
+ACTOR = "recourse/tickets"
+
 
 @dataclass(frozen=True, slots=True)
 class Limbo:

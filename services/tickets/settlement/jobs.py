@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from itertools import groupby
 
 from services.tickets.customers.store import lock_free
-from services.tickets.lifecycle.domain import Change, Changes, Fact
+from services.tickets.lifecycle.domain import ACTOR, Change, Changes, Fact
 from services.tickets.lifecycle.events import announcements
 from services.tickets.lifecycle.store import save_changes, tickets_by_id
 from services.tickets.lifecycle.table import TicketEvent
@@ -16,7 +16,6 @@ from shared.setbacks import Piece, Pieces
 from shared.waiting import sweep_until
 
 CODE = "payment_overdue"
-ACTOR = "recourse/tickets"
 JOB = "overdue payments"
 LONGEST_PAUSE = 5.0
 

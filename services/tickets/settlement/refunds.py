@@ -7,11 +7,10 @@ from services.tickets.cancellations.decisions import Ask, new_cancellation, requ
 from services.tickets.cancellations.domain import Cancellation
 from services.tickets.cancellations.store import never_asked_back
 from services.tickets.draws.store import database_time
-from services.tickets.lifecycle.domain import Changes, Ticket
+from services.tickets.lifecycle.domain import ACTOR, Changes, Ticket
 from services.tickets.lifecycle.table import State, TicketEvent
 from shared.db import Connection
 
-ACTOR = "recourse/tickets"
 REASON = "The payment was booked after the ticket was cancelled because it had been refused"
 
 
