@@ -5,7 +5,7 @@ from shared.db.database import Connection, Database
 from shared.db.faults import is_transient
 from shared.db.group_commit import GroupCommit
 from shared.db.migrations import MigrationError, MigrationSource, migrate
-from shared.db.rows import insert_rows, insertion
+from shared.db.rows import columns, insert_rows, insertion
 from shared.db.together import Statement, execute_together
 
 __all__ = [
@@ -16,6 +16,7 @@ __all__ = [
     "MigrationSource",
     "Statement",
     "array",
+    "columns",
     "execute_together",
     "insert_rows",
     "insertion",

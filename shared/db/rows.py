@@ -1,6 +1,6 @@
-"""Inserting rows: few of them in one statement, many by COPY."""
+"""Rows as statements take them: inserted, few in one statement and many by COPY, or as columns for `unnest`."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from functools import cache
 from typing import Any
 
@@ -27,6 +27,11 @@ async def insert_rows(
 def insertion(table: str, columns: Mapping[str, str], rows: Sequence[Sequence[Any]]) -> Statement:
     """The statement that inserts at least one row, in their order. `columns` as for `insert_rows`."""
     return Statement(_statement(table, tuple(columns.items())), list(zip(*rows, strict=True)))
+
+
+def columns(rows: Iterable[Sequence[Any]], width: int) -> list[Collection[Any]]:
+    """Rows of `width` values turned into one column for each; without rows there are as many empty ones."""
+    return list(zip(*rows, strict=True)) or [()] * width
 
 
 @cache

@@ -6,7 +6,7 @@ from datetime import datetime
 from uuid import UUID
 
 from services.loyalty.points.domain import Kind, Movement
-from shared.db import Connection
+from shared.db import Connection, columns
 
 _POST = """
     with asked as (
@@ -115,8 +115,7 @@ async def awards(connection: Connection, tickets: Sequence[tuple[str, str]]) -> 
         """select customer_id, ticket_id, points, store_id, terminal_id, payment_transaction_id
            from unnest($1::text[], $2::text[]) as t (customer_id, ticket_id)
            join point_entries e using (customer_id, ticket_id) where e.kind = 'earned'""",
-        [customer_id for customer_id, _ in tickets],
-        [ticket_id for _, ticket_id in tickets],
+        *columns(tickets, 2),
     )
     return {(customer_id, ticket_id): Award(*award) for customer_id, ticket_id, *award in rows}
 

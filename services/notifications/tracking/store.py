@@ -9,7 +9,7 @@ from datetime import datetime
 from uuid import UUID
 
 from services.notifications.tracking.domain import Fact, Outcome, Report, Withheld, status_of
-from shared.db import Connection
+from shared.db import Connection, columns
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,8 +87,7 @@ async def update_statuses(connection: Connection, message_ids: Sequence[UUID]) -
         await connection.execute(
             """update correspondence c set status = s.status, status_changed_at = clock_timestamp()
                from unnest($1::uuid[], $2::text[]) as s (id, status) where c.id = s.id""",
-            [message_id for message_id, _ in changed],
-            [status for _, status in changed],
+            *columns(changed, 2),
         )
 
 

@@ -9,7 +9,7 @@ import asyncpg
 from services.tickets.autoplay.runs import DRAW_CLOSED, Run, RunState
 from services.tickets.autoplay.schedule import Draw
 from services.tickets.autoplay.store import Key
-from shared.db import Connection
+from shared.db import Connection, columns
 
 # A draw that nobody looked at for so long is history.
 HORIZON = timedelta(days=7)
@@ -84,12 +84,11 @@ async def save_runs(connection: Connection, runs: Sequence[Run]) -> None:
 
 async def runs_by_key(connection: Connection, keys: Sequence[RunKey]) -> dict[RunKey, Run]:
     """The runs that exist among these."""
-    columns: tuple[Sequence[Any], ...] = tuple(zip(*keys, strict=True)) or ((), (), ())
     rows = await connection.fetch(
         f"""select {_COLUMNS} from autoplay_runs
             join unnest($1::text[], $2::text[], $3::bigint[]) as asked (customer_id, autoplay_id, draw_number)
                 using (customer_id, autoplay_id, draw_number)""",  # noqa: S608 - constants
-        *columns,
+        *columns(keys, 3),
     )
     return {(row[0], row[1], row[2]): _run(row) for row in rows}
 
@@ -113,8 +112,7 @@ async def retrying_of(connection: Connection, keys: Sequence[Key]) -> dict[str, 
         f"""select {_COLUMNS} from autoplay_runs
             join unnest($1::text[], $2::text[]) as asked (customer_id, autoplay_id) using (customer_id, autoplay_id)
             where state = 'retrying'""",  # noqa: S608 - constants
-        [customer_id for customer_id, _ in keys],
-        [autoplay_id for _, autoplay_id in keys],
+        *columns(keys, 2),
     )
     found: dict[str, list[Run]] = {}
     for row in rows:
@@ -142,14 +140,13 @@ async def due_retries(connection: Connection, *, limit: int, left_out: Sequence[
 
 async def spent_since(connection: Connection, wanted: Sequence[tuple[str, str, datetime]]) -> dict[str, int]:
     """By AutoPlay, given as (customer id, id, moment), the minor units spent since; refused orders cost nothing."""
-    columns: tuple[Sequence[Any], ...] = tuple(zip(*wanted, strict=True)) or ((), (), ())
     rows = await connection.fetch(
         """select r.autoplay_id, sum(r.cost)::bigint
            from unnest($1::text[], $2::text[], $3::timestamptz[]) as asked (customer_id, autoplay_id, since)
            join autoplay_runs r on r.customer_id = asked.customer_id and r.autoplay_id = asked.autoplay_id
                and r.at >= asked.since and r.state in ('pending', 'paid')
            group by r.autoplay_id""",
-        *columns,
+        *columns(wanted, 3),
     )
     return {row[0]: row[1] for row in rows}
 
@@ -172,8 +169,7 @@ async def attempts_by_order(connection: Connection, orders: Sequence[Key]) -> di
         """select customer_id, order_id, autoplay_id, draw_number, attempt, ordered_at, outcome
            from autoplay_attempts join unnest($1::text[], $2::text[]) as asked (customer_id, order_id)
                using (customer_id, order_id)""",
-        [customer_id for customer_id, _ in orders],
-        [order_id for _, order_id in orders],
+        *columns(orders, 2),
     )
     return {(row[0], row[1]): Attempt(*row) for row in rows}
 

@@ -9,7 +9,7 @@ import asyncpg
 
 from services.tickets.autoplay.domain import Autoplay, Entry, Event, State, Terms
 from services.tickets.autoplay.schedule import Cadence, Schedule, Weekday
-from shared.db import Connection
+from shared.db import Connection, columns
 
 # (customer id, AutoPlay id)
 Key = tuple[str, str]
@@ -89,8 +89,7 @@ async def by_keys(connection: Connection, keys: Sequence[Key]) -> list[Autoplay]
         f"""select {_COLUMNS} from autoplays
             join unnest($1::text[], $2::text[]) as asked (customer_id, autoplay_id) using (customer_id, autoplay_id)
             order by customer_id, autoplay_id""",  # noqa: S608 - constants
-        [customer_id for customer_id, _ in keys],
-        [autoplay_id for _, autoplay_id in keys],
+        *columns(keys, 2),
     )
     return [_autoplay(row) for row in rows]
 
@@ -177,8 +176,7 @@ async def rechecked(connection: Connection, keys: Sequence[Key]) -> None:
         """update autoplays a set recheck = false
            from unnest($1::text[], $2::text[]) as done (customer_id, autoplay_id)
            where a.customer_id = done.customer_id and a.autoplay_id = done.autoplay_id""",
-        [customer_id for customer_id, _ in keys],
-        [autoplay_id for _, autoplay_id in keys],
+        *columns(keys, 2),
     )
 
 

@@ -10,7 +10,7 @@ from services.tickets.autoplay.run_store import HORIZON, MISSED, spent_since
 from services.tickets.autoplay.runs import Circumstances
 from services.tickets.autoplay.schedule import PERIOD, Cadence, Draw, month_of
 from services.tickets.draws.store import offers
-from shared.db import Connection
+from shared.db import Connection, columns
 from shared.time_zones import zone_named
 
 # As far as anybody looks ahead.
@@ -84,8 +84,7 @@ async def states_of_orders(connection: Connection, orders: Sequence[tuple[str, s
                join tickets t on t.customer_id = o.customer_id and t.ordered_at = o.ordered_at
                    and t.order_id = o.order_id
            group by o.order_id""",
-        [customer_id for customer_id, _ in orders],
-        [order_id for _, order_id in orders],
+        *columns(orders, 2),
     )
     return {row[0]: set(row[1]) for row in rows}
 

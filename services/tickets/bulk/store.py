@@ -9,7 +9,7 @@ import asyncpg
 
 from services.tickets.bulk.domain import Bulk, BulkKind, BulkState, Chunk, Progress, TicketRefused
 from services.tickets.lifecycle.table import State
-from shared.db import Connection
+from shared.db import Connection, columns
 
 # Small enough to hold its customers' locks, and the process, for some ten milliseconds only.
 CHUNK_TICKETS = 200
@@ -143,8 +143,7 @@ async def go_on(connection: Connection, draws: Collection[tuple[str, int]]) -> N
            update bulk_cancellations b
            set state = case b.state when 'collecting' then b.state else 'cancelling' end, finished_at = null
            from held where b.bulk_id = held.bulk_id""",
-        [lottery for lottery, _ in draws],
-        [draw_number for _, draw_number in draws],
+        *columns(draws, 2),
     )
 
 
@@ -157,8 +156,7 @@ async def jobs_of_draws(
            from unnest($1::text[], $2::bigint[]) as asked (lottery, draw_number)
                join bulk_cancellations b using (lottery, draw_number)
            where b.kind = 'draw' order by lottery, draw_number, bulk_id desc""",
-        [lottery for lottery, _ in draws],
-        [draw_number for _, draw_number in draws],
+        *columns(draws, 2),
     )
     return {(row[0], row[1]): (row[2], row[3]) for row in rows}
 

@@ -7,7 +7,7 @@ import asyncpg
 
 from services.tickets.cancellations.domain import Cancellation, CancellationState, Terms
 from services.tickets.lifecycle.domain import Ticket
-from shared.db import Connection
+from shared.db import Connection, columns
 
 _COLUMNS = """c.cancellation_id, c.customer_id, c.ticket_id, c.order_id, c.amount, c.currency, c.reason,
     c.requested_by, c.requested_at, c.state, c.settled_at, c.entry_id, c.refusal_code, c.refusal_reason,
@@ -30,8 +30,7 @@ async def terms_of(connection: Connection, tickets: Sequence[Ticket]) -> tuple[d
            from unnest(array[''] || $1::text[], array[-1] || $2::bigint[]) as asked (lottery, draw_number)
                left join draws d on d.lottery = asked.lottery and d.draw_number = asked.draw_number
                left join lotteries l on l.lottery = asked.lottery""",
-        [lottery for lottery, _ in draws],
-        [number for _, number in draws],
+        *columns(draws, 2),
     )
     known = {(lottery, number): rest for _, lottery, number, *rest in rows}
     terms = {}
@@ -74,8 +73,7 @@ async def cancellations_by_id(
         f"""select {_COLUMNS}
             from unnest($1::text[], $2::text[]) as asked (customer_id, cancellation_id)
                 join cancellations c using (customer_id, cancellation_id)""",  # noqa: S608 - constants
-        [customer_id for customer_id, _ in cancellations],
-        [cancellation_id for _, cancellation_id in cancellations],
+        *columns(cancellations, 2),
     )
     return {row["cancellation_id"]: _cancellation_of(row) for row in rows}
 

@@ -10,7 +10,7 @@ import asyncpg
 from services.tickets.lifecycle.domain import Change, Limbo, Ticket
 from services.tickets.lifecycle.table import State
 from services.tickets.orders.domain import BoughtTicket, Order, Outcome
-from shared.db import Connection
+from shared.db import Connection, columns
 
 ORDER_COLUMNS = """o.order_id, o.customer_id, o.ordered_at, o.outcome, o.failure_reason, o.checkout_id, o.receipt_id,
     o.store_id, o.terminal_id, o.transaction_id, o.payment_method, o.payment_amount, o.currency"""
@@ -46,9 +46,9 @@ class TimelineEntry:
     reason: str | None
 
 
-def order_of(columns: Sequence[Any]) -> Order:
+def order_of(row: Sequence[Any]) -> Order:
     """The order in `ORDER_COLUMNS`."""
-    order_id, customer_id, ordered_at, outcome, *rest = columns
+    order_id, customer_id, ordered_at, outcome, *rest = row
     return Order(order_id, customer_id, ordered_at, Outcome(outcome), *rest)
 
 
@@ -95,8 +95,7 @@ async def tickets_of_orders(connection: Connection, orders: Sequence[tuple[str, 
                 join customers c on c.customer_id = t.customer_id
                 {DRAWS}
             order by t.order_id, t.position""",  # noqa: S608 - constants
-        [customer_id for customer_id, _ in orders],
-        [order_id for _, order_id in orders],
+        *columns(orders, 2),
     )
     return [ticket_of(row) for row in rows]
 
