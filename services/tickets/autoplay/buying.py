@@ -10,7 +10,7 @@ from services.tickets.autoplay.events import announcements, purchase
 from services.tickets.autoplay.run_store import Attempt, claim_runs, insert_attempts
 from services.tickets.autoplay.runs import Circumstances, NotRun, Run, RunState, obstacle, plays
 from services.tickets.autoplay.schedule import Draw
-from services.tickets.autoplay.surroundings import CustomerFacts, customers
+from services.tickets.autoplay.surroundings_store import CustomerFacts, customers
 from services.tickets.draws.domain import Offer
 from services.tickets.lifecycle.domain import ACTOR
 from shared.messaging import Transaction

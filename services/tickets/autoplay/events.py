@@ -6,7 +6,7 @@ from services.tickets.autoplay.domain import Autoplay, Entry, Terms
 from services.tickets.autoplay.domain import Event as Happened
 from services.tickets.autoplay.runs import Run
 from services.tickets.autoplay.schedule import Cadence, Schedule
-from services.tickets.autoplay.surroundings import CustomerFacts
+from services.tickets.autoplay.surroundings_store import CustomerFacts
 from services.tickets.draws.domain import Offer
 from shared.contracts import (
     AutoplayCancelled,

@@ -14,7 +14,8 @@ from services.tickets.autoplay.run_store import RunKey
 from services.tickets.autoplay.runs import DRAW_CLOSED, Circumstances, NotRun, Run, RunEvent, RunState, obstacle
 from services.tickets.autoplay.store import Key
 from services.tickets.autoplay.superseding import supersede
-from services.tickets.autoplay.surroundings import Surroundings, customers, due_draws, states_of_orders
+from services.tickets.autoplay.surroundings import Surroundings
+from services.tickets.autoplay.surroundings_store import customers, due_draws, states_of_orders
 from services.tickets.customers.store import lock, lock_free
 from services.tickets.draws.store import database_time
 from services.tickets.lifecycle.domain import ACTOR

@@ -1,0 +1,86 @@
+"""What AutoPlay reads of customers, draws and orders."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from services.tickets.autoplay.domain import Autoplay
+from services.tickets.autoplay.run_store import HORIZON, MISSED
+from services.tickets.autoplay.schedule import PERIOD, Draw
+from shared.db import Connection, columns
+
+# As far as anybody looks ahead.
+FUTURE_DRAWS = 500
+
+
+@dataclass(frozen=True, slots=True)
+class CustomerFacts:
+    """A customer as AutoPlay needs it; no name as long as nobody has named the customer, and after an erasure."""
+
+    first_name: str | None
+    last_name: str | None
+    time_zone: str | None
+    status: str | None
+
+    @property
+    def named(self) -> bool:
+        """Whether an order can name the customer."""
+        return bool(self.first_name and self.last_name)
+
+    @property
+    def active(self) -> bool:
+        """Whether the customer may buy: neither suspended nor closed."""
+        return self.named and self.status in {None, "active"}
+
+
+async def customers(connection: Connection, customer_ids: Sequence[str]) -> dict[str, CustomerFacts]:
+    """The customers that are known among these."""
+    rows = await connection.fetch(
+        """select customer_id, first_name, last_name, time_zone, status from customers
+           where customer_id = any($1::text[])""",
+        customer_ids,
+    )
+    return {row[0]: CustomerFacts(*row[1:]) for row in rows}
+
+
+async def draws_since(connection: Connection, lottery: str, since: datetime, *, with_period: bool) -> list[Draw]:
+    """The next draws of a lottery from `since` on, `with_period` those too that a monthly schedule looks back at."""
+    rows = await connection.fetch(
+        """(select lottery, draw_number, draw_at, closes_at, opens_at from draws
+            where lottery = $1 and draw_at >= $2 and outcome is distinct from 'cancelled'
+            order by draw_at, draw_number limit $4)
+           union all
+           select lottery, draw_number, draw_at, closes_at, opens_at from draws
+           where lottery = $1 and draw_at >= $3 and draw_at < $2 and outcome is distinct from 'cancelled'""",
+        lottery, since, since - PERIOD if with_period else since, FUTURE_DRAWS,
+    )  # fmt: skip
+    return [Draw(*row) for row in rows]
+
+
+async def due_draws(connection: Connection, autoplay: Autoplay, *, lead: timedelta) -> list[Draw]:
+    """Draws of the AutoPlay's lottery that are due and that it has not met in time; one long closed is history."""
+    rows = await connection.fetch(
+        f"""select d.lottery, d.draw_number, d.draw_at, d.closes_at, d.opens_at from draws d
+           where d.lottery = $1 and d.outcome is distinct from 'cancelled'
+             and d.closes_at > greatest($2, now() - $3::interval) and d.closes_at - $4::interval <= now()
+             and (d.opens_at is null or d.opens_at <= now())
+             and not exists (select 1 from autoplay_runs r where r.customer_id = $5 and r.autoplay_id = $6
+                                 and r.draw_number = d.draw_number and not ({MISSED} and d.closes_at > now()))
+           order by d.closes_at, d.draw_number""",  # noqa: S608 - a constant
+        autoplay.terms.lottery, autoplay.running_since, HORIZON, lead, autoplay.customer_id, autoplay.autoplay_id,
+    )  # fmt: skip
+    return [Draw(*row) for row in rows]
+
+
+async def states_of_orders(connection: Connection, orders: Sequence[tuple[str, str]]) -> dict[str, set[str]]:
+    """By order, given as (customer id, order id), the states of its tickets."""
+    rows = await connection.fetch(
+        """select o.order_id, array_agg(distinct t.state)
+           from unnest($1::text[], $2::text[]) as asked (customer_id, order_id)
+               join orders o on o.order_id = asked.order_id and o.customer_id = asked.customer_id
+               join tickets t on t.customer_id = o.customer_id and t.ordered_at = o.ordered_at
+                   and t.order_id = o.order_id
+           group by o.order_id""",
+        *columns(orders, 2),
+    )
+    return {row[0]: set(row[1]) for row in rows}
