@@ -29,9 +29,11 @@ class TraceContext(NamedTuple):
 
     @property
     def traceparent(self) -> str:
+        """The W3C header that names this span."""
         return f"00-{self.trace_id}-{self.span_id}-{self.flags:02x}"
 
     def child(self) -> "TraceContext":
+        """A new span of the same trace."""
         return TraceContext(self.trace_id, new_span_id(), self.flags)
 
     def child_traceparent(self) -> str:
@@ -43,6 +45,7 @@ current_trace: ContextVar[TraceContext | None] = ContextVar("current_trace", def
 
 
 def new_span_id() -> str:
+    """16 hex digits; never all zero, which W3C calls invalid."""
     return f"{_random_bits(64) or 1:016x}"
 
 

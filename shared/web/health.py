@@ -26,6 +26,7 @@ class Health:
         self._checks = dict(checks)
 
     def routes(self) -> list[web.RouteDef]:
+        """Both, and `/metrics` in Prometheus' text format; none of them asks for a token."""
         return [
             web.get("/health/live", self._live),
             web.get("/health/ready", self._ready),

@@ -25,6 +25,8 @@ class MarkupError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Heading:
+    """One line that stands out."""
+
     text: str
 
 
@@ -37,18 +39,24 @@ class Paragraph:
 
 @dataclass(frozen=True, slots=True)
 class Cell:
+    """One line of text; `end` sets it to the right, as amounts are."""
+
     text: str
     end: bool
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
+    """Cells beside each other; `head` says that they name the columns below."""
+
     cells: tuple[Cell, ...]
     head: bool
 
 
 @dataclass(frozen=True, slots=True)
 class Table:
+    """Rows, not all of one length."""
+
     rows: tuple[Row, ...]
 
 

@@ -171,6 +171,7 @@ class Autoplay:
 
     @property
     def runs(self) -> bool:
+        """Whether it buys draws: active, or with a payment that is tried again."""
         return self.state in RUNNING
 
 

@@ -49,6 +49,7 @@ class Ticket:
 
     @property
     def status(self) -> Status:
+        """What people are shown of the state: limbo is one status, whatever the ticket waits for."""
         return self.state.status
 
 
