@@ -9,6 +9,8 @@ from pydantic_core import CoreSchema, PydanticCustomError, SchemaValidator, core
 
 _PATTERN = r"^[0-9]{4}-"
 _written_out = re.compile(_PATTERN).match
+# A plus that a client did not escape is a blank in a query.
+_UNESCAPED_PLUS = re.compile(r"(?<=[0-9]) (?=[0-9]{2}:?[0-9]{2}$)")
 _CODE = "not_a_time"
 _MESSAGE = "Input should be a time with its zone, from 1900 to 9998, such as 2026-11-22T09:30:00Z"
 
@@ -49,6 +51,8 @@ def _text_of(schema: CoreSchema) -> CoreSchema:
 
 
 def _check(value: object) -> object:
-    if isinstance(value, str) and not _written_out(value):
+    if not isinstance(value, str):
+        return value
+    if not _written_out(value):
         raise PydanticCustomError(_CODE, _MESSAGE)
-    return value
+    return _UNESCAPED_PLUS.sub("+", value)

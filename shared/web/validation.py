@@ -1,8 +1,11 @@
 """From bytes and strings to validated models, and from what is wrong with them to a problem document."""
 
-from collections.abc import Callable, Iterable, Mapping
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from functools import cache
 from itertools import pairwise
-from typing import Any, TypeVar
+from types import UnionType
+from typing import Annotated, Any, TypeVar, Union, get_args, get_origin
 
 import orjson
 from aiohttp import web
@@ -24,6 +27,9 @@ ModelT = TypeVar("ModelT", bound=RequestModel)
 _MAX_ERRORS = 20
 _SMALL_BYTES = 64 * 1024
 _MAX_NAME_LENGTH = 200
+_DIGITS = re.compile(r"[+-]?[0-9]+")
+_NO_NUMBER = "Input should be a valid integer, in digits."
+_REPEATED = "It is given more than once."
 _NUL = "The character U+0000 is not allowed."
 
 
@@ -67,7 +73,7 @@ def parse_path(model: type[ModelT], values: Mapping[str, str]) -> ModelT:
     Raises:
         Problem: 422 `validation_failed`.
     """
-    return _parse_strings(model.model_validate, dict(values), "path")
+    return _parse_strings(model, dict(values), "path")
 
 
 def parse_query(model: type[ModelT], request: web.Request) -> ModelT:
@@ -77,14 +83,16 @@ def parse_query(model: type[ModelT], request: web.Request) -> ModelT:
         Problem: 422 `validation_failed`.
     """
     if not request.query_string:
-        return _parse_strings(model.model_validate, {}, "query")
+        return _parse_strings(model, {}, "query")
     values: dict[str, Any] = {}
     for name, value in request.query.items():
         values.setdefault(name, []).append(value)
-    for name, given in values.items():
-        if not _is_list(model, name):
-            values[name] = given[0] if len(given) == 1 else given
-    return _parse_strings(model.model_validate, values, "query")
+    lists = {name for name in values if _is_list(model, name)}
+    if repeated := [name for name, given in values.items() if len(given) > 1 and name not in lists]:
+        raise _refused("query", repeated, _REPEATED)
+    return _parse_strings(
+        model, {name: given if name in lists else given[0] for name, given in values.items()}, "query"
+    )
 
 
 def _is_list(model: type[RequestModel], name: str) -> bool:
@@ -97,13 +105,34 @@ def _is_list(model: type[RequestModel], name: str) -> bool:
     }
 
 
-def _parse_strings(validate: Callable[[Any], ModelT], values: dict[str, Any], place: str) -> ModelT:
+def _parse_strings(model: type[ModelT], values: dict[str, Any], place: str) -> ModelT:
     if nul := list(_fields_with_nul(values, place)):
         raise VALIDATION_FAILED(errors=[{"field": name, "message": _NUL} for name in nul[:_MAX_ERRORS]])
+    # pydantic would take "10.00" and "1_0" for ten, which is hardly meant by an amount in minor units.
+    if wrong := [name for name in values.keys() & _whole_numbers(model) if not _DIGITS.fullmatch(values[name])]:
+        raise _refused(place, sorted(wrong), _NO_NUMBER)
     try:
-        return validate(values)
+        return model.model_validate(values)
     except ValidationError as error:
         raise _problem_of(error, place) from None
+
+
+@cache
+def _whole_numbers(model: type[RequestModel]) -> frozenset[str]:
+    return frozenset(name for name, field in model.model_fields.items() if _is_whole_number(field.annotation))
+
+
+def _is_whole_number(annotation: Any) -> bool:
+    if get_origin(annotation) is Annotated:
+        return _is_whole_number(get_args(annotation)[0])
+    return annotation is int or (
+        get_origin(annotation) in {Union, UnionType} and any(map(_is_whole_number, get_args(annotation)))
+    )
+
+
+def _refused(place: str, names: Sequence[str], message: str) -> Problem:
+    errors: list[FieldError] = [{"field": _name(place, (name,)), "message": message} for name in names]
+    return VALIDATION_FAILED(errors=errors[:_MAX_ERRORS])
 
 
 def _problem_of(error: ValidationError, place: str, body: bytes | None = None) -> Problem:
