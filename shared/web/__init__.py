@@ -79,7 +79,7 @@ from shared.web.operations import operation, operations_of
 from shared.web.paging import Keyset, Page, PageQuery
 from shared.web.permissions import ROLE_PERMISSIONS, Permission, Role
 from shared.web.personal import Personal
-from shared.web.problems import VALIDATION_FAILED, Problem, ProblemType
+from shared.web.problems import VALIDATION_FAILED, Problem, ProblemType, wrong_field
 from shared.web.replies import Content, RenderedReply, Reply, Stream
 from shared.web.server import serving, stop_on_signals
 from shared.web.signatures import Operation
@@ -134,4 +134,5 @@ __all__ = [
     "require_order",
     "serving",
     "stop_on_signals",
+    "wrong_field",
 ]

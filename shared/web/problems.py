@@ -121,3 +121,8 @@ IDEMPOTENCY_KEY_REUSED = ProblemType(422, "idempotency_key_reused", "The Idempot
 PRECONDITION_REQUIRED = ProblemType(428, "precondition_required", "The If-Match header is required")
 INTERNAL_ERROR = ProblemType(500, "internal_error", "Something went wrong on our side")
 SERVICE_UNAVAILABLE = ProblemType(503, "service_unavailable", "The service cannot answer right now")
+
+
+def wrong_field(field: str, message: str) -> Problem:
+    """422: one field of the request is wrong, named as in `FieldError`, for a reason that its model cannot know."""
+    return VALIDATION_FAILED(errors=[{"field": field, "message": message}])

@@ -25,7 +25,6 @@ from shared.ids import uuid7
 from shared.messaging import Transaction, UnitOfWork
 from shared.web import (
     CUSTOMER_NOT_FOUND,
-    VALIDATION_FAILED,
     CustomerPath,
     ProblemType,
     RenderedReply,
@@ -33,6 +32,7 @@ from shared.web import (
     RequestContext,
     no_customer,
     operation,
+    wrong_field,
 )
 from shared.web.etag import check_if_match
 
@@ -171,7 +171,7 @@ def _require_number(customer: domain.Customer, phones: Phones, *, was: domain.Cu
     """Refuse what cannot be a number, unless the customer has it already."""
     phone = customer.phone
     if phone is not None and (was is None or was.phone != phone) and not phones.is_possible(phone):
-        raise VALIDATION_FAILED(errors=[{"field": "body.phone", "message": "No phone number can look like this."}])
+        raise wrong_field("body.phone", "No phone number can look like this.")
 
 
 async def _refuse_duplicate(

@@ -23,7 +23,6 @@ from shared.db import Connection
 from shared.messaging import Transaction, UnitOfWork
 from shared.web import (
     CUSTOMER_NOT_FOUND,
-    VALIDATION_FAILED,
     CustomerPath,
     Keyset,
     Page,
@@ -36,6 +35,7 @@ from shared.web import (
     RequestModel,
     no_customer,
     operation,
+    wrong_field,
 )
 
 MERGE_CHAIN = ProblemType(409, "merge_chain", "Other customers are merged into this one")
@@ -138,7 +138,7 @@ def _merging(
     async def merge() -> Reply[ProfileView]:
         connection = transaction.connection
         if survivor_id == body.merged_id:
-            raise VALIDATION_FAILED(errors=[{"field": "body.merged_id", "message": "It is the same customer."}])
+            raise wrong_field("body.merged_id", "It is the same customer.")
         known = await _known_and_locked(connection, [survivor_id, body.merged_id])
         _refuse(await _alone(connection, known[survivor_id]), await _alone(connection, known[body.merged_id]))
         merged = domain.merge(known[body.merged_id], survivor_id, datetime.now(UTC))

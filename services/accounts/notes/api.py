@@ -29,7 +29,6 @@ from shared.ids import uuid7
 from shared.messaging import UnitOfWork
 from shared.web import (
     CUSTOMER_NOT_FOUND,
-    VALIDATION_FAILED,
     CustomerPath,
     Keyset,
     Page,
@@ -39,6 +38,7 @@ from shared.web import (
     Reply,
     RequestContext,
     operation,
+    wrong_field,
 )
 
 NOTE_NOT_FOUND = ProblemType(404, "note_not_found", "No such note")
@@ -171,7 +171,7 @@ def _valid(rule: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
     try:
         return rule(*args, **kwargs)
     except NoteError as error:
-        raise VALIDATION_FAILED(errors=[{"field": f"body.{error.field}", "message": str(error)}]) from None
+        raise wrong_field(f"body.{error.field}", str(error)) from None
 
 
 def _change(action: str, note: Note, before: Mapping[str, Any], after: Mapping[str, Any]) -> Change:

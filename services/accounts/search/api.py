@@ -7,7 +7,7 @@ from services.accounts.search import domain, form, quick
 from services.accounts.search.models import CustomerResult, FormQuery, FoundView, MatchView, SearchQuery, SearchResults
 from services.accounts.search.store import Details, Place
 from shared.db import Database
-from shared.web import VALIDATION_FAILED, Keyset, Page, RequestContext, operation
+from shared.web import Keyset, Page, RequestContext, operation, wrong_field
 
 _BY_PLACE = Keyset(Place)
 
@@ -58,10 +58,10 @@ class SearchApi:
 def _form(query: FormQuery, phones: Phones) -> form.Form:
     digits = domain.phone_digits(query.phone) if query.phone else None
     if query.phone and digits is None:
-        raise VALIDATION_FAILED(errors=[{"field": "query.phone", "message": "Not a phone number."}])
+        raise wrong_field("query.phone", "Not a phone number.")
     typed = tuple(sorted(domain.words_of(query.name), key=len, reverse=True)) if query.name else ()
     if query.name and not typed:
-        raise VALIDATION_FAILED(errors=[{"field": "query.name", "message": "There is no letter in it."}])
+        raise wrong_field("query.name", "There is no letter in it.")
     email = domain.untagged_email(query.email) if query.email else None
     phone = domain.TypedNumber(digits, _number(phones, query.phone)) if query.phone and digits else None
     return form.Form(Details(email, phone, query.receipt_id), typed)

@@ -10,7 +10,7 @@ from services.tickets.draws.store import lottery_named, offer
 from shared import audit
 from shared.db import Connection
 from shared.time_zones import zone_named
-from shared.web import VALIDATION_FAILED, Problem, ProblemType, no_customer
+from shared.web import ProblemType, no_customer, wrong_field
 
 AUTOPLAY_NOT_FOUND = ProblemType(404, "autoplay_not_found", "No such AutoPlay")
 CUSTOMER_NOT_ACTIVE = ProblemType(409, "customer_not_active", "The customer is suspended or closed")
@@ -41,18 +41,14 @@ async def check_customer(connection: Connection, customer_id: str) -> None:
 async def check_terms(connection: Connection, terms: Terms) -> None:
     """Refuse what cannot be bought. Raises Problem: 422, naming the field."""
     if await lottery_named(connection, terms.lottery) is None:
-        raise _wrong("lottery", "No lottery has this name.")
+        raise wrong_field("body.lottery", "No lottery has this name.")
     sold = await offer(connection, terms.lottery, terms.offer_id)
     if sold is None or not sold.active:
-        raise _wrong("offer_id", "The lottery does not sell such an offer.")
+        raise wrong_field("body.offer_id", "The lottery does not sell such an offer.")
     if sold.price * terms.games > MOST:
-        raise _wrong("games", "So many cost more than an order may.")
+        raise wrong_field("body.games", "So many cost more than an order may.")
     if terms.time_zone is not None and zone_named(terms.time_zone) is None:
-        raise _wrong("time_zone", "There is no time zone of this name.")
-
-
-def _wrong(field: str, message: str) -> Problem:
-    return VALIDATION_FAILED(errors=[{"field": f"body.{field}", "message": message}])
+        raise wrong_field("body.time_zone", "There is no time zone of this name.")
 
 
 def audited(

@@ -32,7 +32,7 @@ from services.tickets.customers.store import lock
 from services.tickets.draws.store import database_time
 from shared import audit
 from shared.messaging import Transaction, UnitOfWork
-from shared.web import VALIDATION_FAILED, ProblemType, RenderedReply, Reply, RequestContext, operation
+from shared.web import ProblemType, RenderedReply, Reply, RequestContext, operation, wrong_field
 
 NO_NEXT_DRAW = ProblemType(409, "no_next_draw", "No draw is known that could be skipped")
 _PROBLEMS = (AUTOPLAY_NOT_FOUND, *REFUSALS.values())
@@ -186,5 +186,5 @@ async def _lock(transaction: Transaction, autoplay_id: str) -> None:
 def _end_of_pause(seen: _Seen, until: date) -> datetime:
     zone = seen.outlook.zone
     if not local_date(seen.now, zone) < until or until.year > 9000:
-        raise VALIDATION_FAILED(errors=[{"field": "body.until", "message": "Not a day to come."}])
+        raise wrong_field("body.until", "Not a day to come.")
     return start_of_day(until, zone)

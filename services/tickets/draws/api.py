@@ -11,17 +11,7 @@ from services.tickets.draws.models import DrawAction, DrawChanges, DrawPath, Dra
 from shared import audit
 from shared.db import Connection
 from shared.messaging import UnitOfWork
-from shared.web import (
-    VALIDATION_FAILED,
-    Keyset,
-    Page,
-    ProblemType,
-    RenderedReply,
-    Reply,
-    RequestContext,
-    etag_of,
-    operation,
-)
+from shared.web import Keyset, Page, ProblemType, RenderedReply, Reply, RequestContext, etag_of, operation, wrong_field
 
 DRAW_NOT_FOUND = ProblemType(404, "draw_not_found", "No such draw")
 DRAW_EXISTS = ProblemType(409, "draw_exists", "The lottery has a draw of this number")
@@ -165,9 +155,9 @@ def change_of(action: str, lottery: Lottery, before: Draw | None, after: Draw) -
 
 def _check_times(opens_at: datetime | None, closes_at: datetime, draw_at: datetime) -> None:
     if opens_at is not None and opens_at >= closes_at:
-        raise VALIDATION_FAILED(errors=[{"field": "body.opens_at", "message": "Not before closes_at."}])
+        raise wrong_field("body.opens_at", "Not before closes_at.")
     if closes_at > draw_at:
-        raise VALIDATION_FAILED(errors=[{"field": "body.closes_at", "message": "Later than draw_at."}])
+        raise wrong_field("body.closes_at", "Later than draw_at.")
 
 
 def _etag(draw: Draw, now: datetime) -> str:
