@@ -98,10 +98,14 @@ class LetterGroup:
 async def letter_groups(connection: Connection, *, state: LetterState = "dead") -> list[LetterGroup]:
     """The letters of a state by cause, the largest group first."""
     rows = await connection.fetch(
-        """select fingerprint, min(topic), min(event_type), min(code),
-                  (array_agg(detail order by created_at, id))[1], (array_agg(id order by created_at, id))[1],
-                  count(*), min(created_at), max(created_at)
-           from dead_letters where state = $1 group by fingerprint order by count(*) desc, fingerprint limit 200""",
+        """with causes as materialized (
+               select fingerprint, count(*) as letters, min(created_at) as first_at, max(created_at) as last_at
+               from dead_letters where state = $1 group by fingerprint order by letters desc, fingerprint limit 200)
+           select fingerprint, topic, event_type, code, detail, id, letters, first_at, last_at
+           from causes cross join lateral (
+               select topic, event_type, code, detail, id from dead_letters d
+               where d.state = $1 and d.fingerprint = causes.fingerprint order by created_at, id limit 1) as sample
+           order by letters desc, fingerprint""",
         state,
     )
     return [LetterGroup(*row) for row in rows]
@@ -118,9 +122,9 @@ async def list_letters(
     """Letters of a state, newest first; `before` is the (created_at, id) to go on from."""
     rows = await connection.fetch(
         f"""select {_SUMMARY} from dead_letters
-            where state = $1 and ($2::text is null or fingerprint = $2)
+            where state = $1 and {"$2::text is null" if fingerprint is None else "fingerprint = $2"}
               and ($3::timestamptz is null or (created_at, id) < ($3, $4::uuid))
-            order by created_at desc, id desc limit $5""",  # noqa: S608 - a constant list of columns
+            order by created_at desc, id desc limit $5""",  # noqa: S608 - constants
         state, fingerprint, *(before or (None, None)), limit,
     )  # fmt: skip
     return [LetterSummary(*row) for row in rows]
