@@ -70,9 +70,9 @@ class Customer:
 def normalize_email(email: str) -> str:
     """Without surrounding blanks and case: no mail provider of note tells addresses apart by case.
 
-    Letters are composed, and a domain is in its own letters, however either was typed.
+    Letters are composed, and a domain is in its own letters, however either was typed; what cannot be seen is left out.
     """
-    email = email.strip().lower()
+    email = without_invisible(email).strip().lower()
     if email.isascii() and "xn--" not in email:
         return email
     name, at, domain = unicodedata.normalize("NFC", email).rpartition("@")
@@ -84,10 +84,12 @@ def normalize_email(email: str) -> str:
 
 def plain_phone(text: str) -> str:
     """The text with plain digits, blanks and dashes in the place of others that look like them, as pages have them."""
-    if text.isascii():
-        return text
-    visible = "".join(character for character in text if unicodedata.category(character) != "Cf")
-    return unicodedata.normalize("NFKC", visible).translate(_DASHES)
+    return text if text.isascii() else unicodedata.normalize("NFKC", without_invisible(text)).translate(_DASHES)
+
+
+def without_invisible(text: str) -> str:
+    """The text without the marks of direction, joiners and the like that are copied along from pages."""
+    return text if text.isascii() else "".join(each for each in text if unicodedata.category(each) != "Cf")
 
 
 def normalize_phone(phone: str) -> str | None:

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Self
 from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints, model_validator
 
 from services.accounts.activity.models import ActivityView
-from services.accounts.customers.domain import Status, plain_phone
+from services.accounts.customers.domain import Status, plain_phone, without_invisible
 from services.accounts.customers.profile import Account, Profile
 from shared.contracts.base import Language
 from shared.time_zones import zone_named
@@ -35,12 +35,12 @@ Name = Annotated[
     StringConstraints(strip_whitespace=True, min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f]*$"),
     AfterValidator(visible),
 ]
-# One address and nothing around it, such as `<...>` of a mail program.
+# One address that mail can be sent to and nothing around it, such as `<...>` of a mail program.
+_ATOM = r"[^@.\s\x00<>()\[\],;\"]+"
 Email = Annotated[
     str,
-    StringConstraints(
-        strip_whitespace=True, max_length=254, pattern=r"^[^@\s\x00<>()\[\],;\"]+@[^@\s\x00<>()\[\],;\"]+$"
-    ),
+    StringConstraints(strip_whitespace=True, max_length=254, pattern=rf"^{_ATOM}(\.{_ATOM})*@{_ATOM}(\.{_ATOM})*$"),
+    BeforeValidator(lambda text: without_invisible(text) if isinstance(text, str) else text),
 ]
 # What events may say, and with a digit: a number without one could not be looked up. One pattern, since of two
 # the later one alone would count.

@@ -116,6 +116,7 @@ async def test_what_is_more_than_a_number_is_a_clear_problem(accounts: Accounts,
     [
         ("jose\u0301@müller.example", "+61\u00a0491\u00a0570\u2013156"),
         ("JOSÉ@xn--mller-kva.example", "\u202a+61 491 570 156\u202c"),
+        ("\ufeffjosé@müller.exam\u200bple\u200b", "+61\u200b491570156"),
     ],
 )
 async def test_a_duplicate_is_one_in_whatever_way_it_was_typed_or_copied(
@@ -126,6 +127,11 @@ async def test_a_duplicate_is_one_in_whatever_way_it_was_typed_or_copied(
     assert problem["customer_id"] == created["customer_id"]
     problem = await register(accounts, "k3", email=email, phone="0400 000 000", status=409)
     assert problem["customer_id"] == created["customer_id"]
+
+
+async def test_what_cannot_be_seen_in_an_address_is_not_kept(accounts: Accounts) -> None:
+    created = await register(accounts, email="\u200bada@example.com\u200b\u2060 ")
+    assert created["email"] == "ada@example.com"
 
 
 async def test_an_edit_needs_the_version_that_was_read_but_not_the_balance(accounts: Accounts) -> None:
@@ -162,6 +168,8 @@ async def test_an_edit_cannot_take_anothers_address(accounts: Accounts) -> None:
         ({"status": "closed"}, "status_reason"), ({"status": "closed", "status_reason": " \t"}, "status_reason"),
         ({"status_reason": "Asked"}, "status"), ({"last_name": "\u200b"}, "last_name"),
         ({"last_name": "No\nvák"}, "last_name"), ({"email": "<ada@example.com>"}, "email"),
+        ({"email": "ada@example.com."}, "email"), ({"email": "ada@example..com"}, "email"),
+        ({"email": "ada.@example.com"}, "email"), ({"email": ".ada@example.com"}, "email"),
         ({"time_zone": "europe/berlin"}, "time_zone"),
         ({"time_zone": "localtime"}, "time_zone"),
     ],
