@@ -8,7 +8,7 @@ from itertools import islice, permutations
 from typing import Literal, NamedTuple
 from uuid import UUID
 
-from services.accounts.customers.domain import normalize_email, plain_phone
+from services.accounts.customers.domain import normalize_email, plain_phone, without_invisible
 
 IdKind = Literal["customer", "order", "ticket", "receipt", "transaction", "checkout"]
 Kind = IdKind | Literal["email", "phone", "name"]
@@ -72,7 +72,7 @@ class Sought:
 def classify(text: str) -> Sought:
     """Everything that the text may be. An id may look like a phone number, or like a name."""
     text = text.strip()
-    bare = text.strip(_AROUND)
+    bare = without_invisible(text).strip(_AROUND)
     is_email = "@" in text
     return Sought(
         identifier=bare if _IDENTIFIER.fullmatch(bare) else None,

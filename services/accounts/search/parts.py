@@ -43,7 +43,8 @@ def parts_of_text(text: str) -> Parts:
     inner = [token.rpartition(":")[2] for token in tokens if ":" in token]
     digits = [found for number in numbers if (found := phone_digits(number)) and found != number]
     details = [*addresses, *(number for number in numbers if phone_digits(number)), *digits, *tokens, *inner]
-    return Parts(tuple([*dict.fromkeys(details)][:_MAX_DETAILS]), _name_in(rest, tokens), tuple(_ENDS.findall(rest)))
+    words = _name_in(rest, tokens) or _name_heard_in(addresses)
+    return Parts(tuple([*dict.fromkeys(details)][:_MAX_DETAILS]), words, tuple(_ENDS.findall(rest)))
 
 
 def _name_in(text: str, ids: Sequence[str]) -> tuple[str, ...]:
@@ -54,6 +55,12 @@ def _name_in(text: str, ids: Sequence[str]) -> tuple[str, ...]:
     words = tuple(word for word in words_of(text) if word not in _LABELS and not _has_digit(word))
     # A letter alone is a label as well.
     return words if any(len(word) > 1 or not word.isascii() for word in words) else ()
+
+
+def _name_heard_in(addresses: Sequence[str]) -> tuple[str, ...]:
+    """The name of which an address seems to be made, as `ada.king23@`; a word alone is too often no name."""
+    words = [word for each in addresses for word in words_of(re.sub("[0-9]", " ", re.split("[@+]", each)[0]))]
+    return tuple(words) if len(words) > 1 and max(map(len, words)) > 1 else ()
 
 
 def _taken_out(pattern: re.Pattern[str], text: str) -> tuple[list[str], str]:

@@ -80,6 +80,9 @@ async def _by_parts(connection: Connection, text: str, number_of: NumberOf, limi
         sought = domain.classify(detail)
         await _by_identifier(connection, sought, results, limit + 1)
         await _by_details(connection, sought, number_of(detail), results, limit + 1)
+        if sought.email and not results.customers:
+            # With another end, such as .com in the place of .com.au.
+            await _by_email_beginning(connection, sought.email.rpartition("@")[0] + "@", results, limit + 1)
     typed = sorted(parts.words, key=len, reverse=True)
     if parts.words not in {(), domain.classify(text).words} and not _put_namesakes_first(results, typed):
         named = Results()

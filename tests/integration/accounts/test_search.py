@@ -194,6 +194,24 @@ async def test_a_name_is_found_beside_another_detail(accounts: Accounts, text: s
     assert [each[0] for each in await search(accounts, text)] == found
 
 
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("ada.king@example.co", ["c1"]), ("Ada King <ada.king@exmaple.com>", ["c1"]),
+        # An address that was misheard, in which the name is heard.
+        ("adaa.king@example.com", ["c1"]), ("king.ada1815@example.com", ["c1"]),
+        ("nobody@example.com", []), ("1815@example.com", []), ("k@example.com", []), ("no.body@example.com", []),
+    ],
+)  # fmt: skip
+async def test_an_address_that_nobody_has_leads_to_one_like_it(accounts: Accounts, text: str, found: list[str]) -> None:
+    await accounts.apply(
+        purchase("c1", "o1", last_name="King", email="ada.king@example.com"),
+        purchase("c2", "o2", first_name="Bob", last_name="Stone"),
+    )
+    assert [each[0] for each in await search(accounts, text)] == found
+    assert not any(each[2] for each in await search(accounts, text) if "name" not in each[1])
+
+
 @pytest.mark.parametrize("text", ["o'neil@example.com", "O’Neil@Example.com", "'o'neil@example.com'"])
 async def test_an_address_with_an_apostrophe_is_found(accounts: Accounts, text: str) -> None:
     await accounts.apply(
