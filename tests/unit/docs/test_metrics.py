@@ -25,10 +25,3 @@ def test_every_metric_is_documented_with_its_labels() -> None:
     text = (ROOT / "docs" / "metrics.md").read_text()
     rows = re.findall(r"^\| `(recourse_\w+)` \| (.+?) \|", text, flags=re.MULTILINE)
     assert {name: tuple(re.findall(r"`(\w+)`", labels)) for name, labels in rows} == dict(_declared())
-
-
-def test_alerting_rules_name_metrics_that_exist() -> None:
-    rules = "".join(path.read_text() for path in (ROOT / "deploy" / "alerts").glob("*.yaml"))
-    named = set(re.findall(r"\brecourse_\w+", rules))
-    assert named
-    assert named <= {name for name, _ in _declared()}
