@@ -198,6 +198,18 @@ class Accounts:
             assert status in {None, response.status}, answer
             return answer
 
+    async def items(self, path: str, query: str = "", *, limit: int = 100, role: Role = Role.AGENT) -> list[Any]:
+        """All items of a list, page by page; `query` is more of it, as `kind=a&kind=b`."""
+        items: list[Any] = []
+        cursor = ""
+        while True:
+            page = await self.call("GET", f"{path}?limit={limit}&{query}{cursor}", status=200, role=role)
+            assert len(page["items"]) <= limit
+            items += page["items"]
+            if page["next_cursor"] is None:
+                return items
+            cursor = f"&cursor={page['next_cursor']}"
+
     async def etag(self, path: str) -> str:
         """The entity tag of what is at `path`."""
         async with self.client.get(path, headers={"Authorization": f"Bearer {token()}"}) as response:

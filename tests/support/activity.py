@@ -26,14 +26,7 @@ def told(contract: type[E], customer_id: str, minutes: float = 0, *, moment: str
 
 async def pages(accounts: Accounts, path: str, query: str = "", *, limit: int = 100) -> list[Any]:
     """All items of a list about c1, page by page."""
-    items: list[Any] = []
-    cursor = ""
-    while True:
-        page = await accounts.call("GET", f"{URL}/{path}?limit={limit}{query}{cursor}", status=200)
-        items += page["items"]
-        if page["next_cursor"] is None:
-            return items
-        cursor = f"&cursor={page['next_cursor']}"
+    return await accounts.items(f"{URL}/{path}", query, limit=limit)
 
 
 async def kinds(accounts: Accounts, query: str = "") -> list[str]:

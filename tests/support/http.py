@@ -54,6 +54,21 @@ class ApiClient:
         """GET with a query."""
         return await self._call("GET", path, role, params={name: str(value) for name, value in query.items()})
 
+    async def items(
+        self, path: str, *, limit: int = 100, role: str = "administrator", **query: Any
+    ) -> list[dict[str, Any]]:
+        """All items of a list, page by page; every page but the last must be full."""
+        items: list[dict[str, Any]] = []
+        cursor: dict[str, str] = {}
+        while True:
+            answer = await self.get(path, role=role, limit=limit, **query, **cursor)
+            assert answer.status == 200, answer.body
+            items += answer.body["items"]
+            if answer.body["next_cursor"] is None:
+                return items
+            assert len(answer.body["items"]) == limit
+            cursor = {"cursor": answer.body["next_cursor"]}
+
     async def text(self, path: str, *, role: str = "administrator", **query: Any) -> str:
         """The body of an answer that is not JSON."""
         sent = {"Authorization": f"Bearer {self.token(role)}"}

@@ -14,16 +14,8 @@ from shared.web import Role
 from tests.support.accounts import Accounts, cancellation, failed_purchase, purchase, token
 
 
-async def pages(accounts: Accounts, query: str) -> list[Any]:
-    """All items of a list, page by page."""
-    items: list[Any] = []
-    cursor = ""
-    while True:
-        page = await accounts.call("GET", f"/v1/customers/c1/transactions?{query}{cursor}", status=200)
-        items += page["items"]
-        if page["next_cursor"] is None:
-            return items
-        cursor = f"&cursor={page['next_cursor']}"
+async def pages(accounts: Accounts, query: str = "", *, limit: int = 100) -> list[Any]:
+    return await accounts.items("/v1/customers/c1/transactions", query, limit=limit)
 
 
 async def filled(accounts: Accounts) -> None:
@@ -43,7 +35,7 @@ async def filled(accounts: Accounts) -> None:
 async def test_newest_first_with_running_balance(accounts: Accounts) -> None:
     await filled(accounts)
     for limit in (1, 2, 4, 100):
-        lines = await pages(accounts, f"limit={limit}")
+        lines = await pages(accounts, limit=limit)
         assert [line["seq"] for line in lines] == list(range(9, 0, -1))
     assert [
         (line["kind"], line["status"], line["amount_in"], line["amount_out"], line["balance"]) for line in lines
@@ -74,7 +66,7 @@ async def test_filters(accounts: Accounts) -> None:
         "direction=in&kind=reversal&status=booked",
         "kind=deposit&direction=out",
     ]
-    lines = await pages(accounts, "limit=100")
+    lines = await pages(accounts)
     for query in queries:
         wanted = dict(part.split("=") for part in query.split("&"))
         direction = wanted.pop("direction", None)
@@ -84,7 +76,7 @@ async def test_filters(accounts: Accounts) -> None:
             if all(line[name] == value for name, value in wanted.items())
             and (direction is None or line[f"amount_{direction}"] > 0)
         ]
-        assert [line["seq"] for line in await pages(accounts, f"{query}&limit=1")] == chosen
+        assert [line["seq"] for line in await pages(accounts, query, limit=1)] == chosen
 
 
 @pytest.mark.requirement("A8", "A10")
@@ -110,7 +102,7 @@ async def test_more_filters(accounts: Accounts, reach: int, monkeypatch: pytest.
         "since=2000-01-01T00:00:00Z&kind=withdrawal": [9],
     }.items():
         for limit in (1, 3, 100):
-            assert [line["seq"] for line in await pages(accounts, f"{query}&limit={limit}")] == found, query
+            assert [line["seq"] for line in await pages(accounts, query, limit=limit)] == found, query
 
 
 @pytest.mark.requirement("A8")
@@ -123,7 +115,7 @@ async def test_periods_and_the_balance_at_a_moment(accounts: Accounts) -> None:
     times = [moment.strftime("%Y-%m-%dT%H:%M:%S.%fZ") for moment in moments]
     for first in range(6):
         for last in range(first, 6):
-            lines = await pages(accounts, f"since={times[first]}&until={times[last]}&limit=4")
+            lines = await pages(accounts, f"since={times[first]}&until={times[last]}", limit=4)
             assert [line["seq"] for line in lines] == list(range(3 * last, 3 * first, -1))
     for number, time in enumerate(times):
         answer = await accounts.call("GET", f"/v1/customers/c1/balance?at={time}", status=200)

@@ -78,12 +78,4 @@ async def test_what_does_not_fit_is_refused_with_its_field(partition: Partition,
 
 
 async def _all_pages(api: ApiClient, customer: str, **query: Any) -> list[dict[str, Any]]:
-    rows: list[dict[str, Any]] = []
-    cursor: dict[str, str] = {}
-    while True:
-        page = (await api.get(f"/v1/customers/{customer}/points/history", **query, **cursor)).body
-        rows += page["items"]
-        if page["next_cursor"] is None:
-            return rows
-        assert len(page["items"]) == query["limit"]
-        cursor = {"cursor": page["next_cursor"]}
+    return await api.items(f"/v1/customers/{customer}/points/history", **query)

@@ -121,14 +121,7 @@ async def test_an_unknown_message_is_not_found(api: ApiClient) -> None:
 
 
 async def _all_ids(api: ApiClient, **query: Any) -> list[str]:
-    found: list[str] = []
-    cursor: dict[str, Any] = {}
-    while True:
-        page = (await api.get(HISTORY, **query, **cursor)).body
-        found += [row["id"] for row in page["items"]]
-        if page["next_cursor"] is None:
-            return found
-        cursor = {"cursor": page["next_cursor"]}
+    return [row["id"] for row in await api.items(HISTORY, **query)]
 
 
 async def _tried(partition: Partition, times: int) -> bool:

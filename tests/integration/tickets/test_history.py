@@ -44,16 +44,7 @@ async def bought(partition: Partition) -> None:
 
 
 async def pages(api: ApiClient, limit: int, **query: Any) -> list[dict[str, Any]]:
-    """All items, page by page."""
-    items: list[dict[str, Any]] = []
-    cursor: dict[str, str] = {}
-    while True:
-        answer = await api.get(HISTORY, limit=limit, **query, **cursor)
-        assert answer.status == 200, answer.body
-        items += answer.body["items"]
-        if answer.body["next_cursor"] is None:
-            return items
-        cursor = {"cursor": answer.body["next_cursor"]}
+    return await api.items(HISTORY, limit=limit, **query)
 
 
 async def test_every_ticket_is_listed_with_every_column(partition: Partition, api: ApiClient) -> None:
