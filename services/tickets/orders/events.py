@@ -76,8 +76,9 @@ async def _record(batch: Batch[PurchaseT], outcome: Outcome) -> list[Received[Pu
     if again:
         known = await store.orders_on_record(batch.connection, [event.data.purchase_id for event in again])
         for event in again:
-            if known[event.data.purchase_id] != (event.key, outcome):
-                batch.reject(event, "purchase_id_taken", "the purchase id has another customer or another outcome")
+            paid = event.data.payment
+            if known[event.data.purchase_id] != (event.key, outcome, paid.amount, paid.currency):
+                batch.reject(event, "purchase_id_taken", "the purchase id has another customer, outcome or amount")
     return [event for event in batch.events if not _is_repeated(event, first, fresh)]
 
 

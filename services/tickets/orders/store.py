@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, fields
 from operator import attrgetter
+from typing import NamedTuple
 
 from services.tickets.lifecycle.domain import Ticket
 from services.tickets.lifecycle.store import (
@@ -128,12 +129,23 @@ async def start_timelines(connection: Connection, orders: Sequence[tuple[NewOrde
     )
 
 
-async def orders_on_record(connection: Connection, order_ids: Sequence[str]) -> dict[str, tuple[str, Outcome]]:
-    """Customer and outcome of those of the orders that are on record."""
+class Recorded(NamedTuple):
+    """What is never another of an order; the amount is in minor units of `currency`."""
+
+    customer_id: str
+    outcome: Outcome
+    payment_amount: int
+    currency: str
+
+
+async def orders_on_record(connection: Connection, order_ids: Sequence[str]) -> dict[str, Recorded]:
+    """Those of the orders that are on record."""
     rows = await connection.fetch(
-        "select order_id, customer_id, outcome from orders where order_id = any($1::text[])", order_ids
+        """select order_id, customer_id, outcome, payment_amount, currency
+           from orders where order_id = any($1::text[])""",
+        order_ids,
     )
-    return {row[0]: (row[1], Outcome(row[2])) for row in rows}
+    return {row[0]: Recorded(row[1], Outcome(row[2]), row[3], row[4]) for row in rows}
 
 
 async def order(connection: Connection, order_id: str) -> OrderView | None:

@@ -17,7 +17,7 @@ from services.tickets.lifecycle.store import save_changes, tickets_by_id, ticket
 from services.tickets.lifecycle.table import State, TicketEvent
 from services.tickets.orders.domain import Outcome
 from services.tickets.orders.events import cause_of
-from services.tickets.orders.store import orders_on_record
+from services.tickets.orders.store import Recorded, orders_on_record
 from services.tickets.settlement.refunds import refund_late_payments
 from shared.contracts import BalanceCredited, BalanceDebited, BalanceRefused
 from shared.messaging import AnyHandler, Batch, Handler, Received
@@ -188,12 +188,12 @@ async def _set_aside(batch: Batch[Any], unknown: Sequence[tuple[Result, str | No
             batch.reject(result.event, *_explain(result, order))
 
 
-def _explain(result: Result, order: tuple[str, Outcome] | None) -> tuple[str, str]:
+def _explain(result: Result, order: Recorded | None) -> tuple[str, str]:
     cause = result.data.cause
-    if order is not None and order[0] != result.event.key:
+    if order is not None and order.customer_id != result.event.key:
         return "order_of_another_customer", f"the order of {cause.kind} {cause.id} is another customer's"
     if cause.kind == "cancellation":
         return "cancellation_unknown", f"no cancellation {cause.id} was requested"
-    if order is not None and order[1] is Outcome.FAILED:
+    if order is not None and order.outcome is Outcome.FAILED:
         return "order_failed", f"order {cause.id} failed and has no tickets to pay"
     return "order_unknown", f"order {cause.id} did not come within {ORDER_WAIT}"

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from shared.contracts import TicketsPaid, TicketsPurchased
+from shared.contracts import PurchaseCompleted, TicketsPaid, TicketsPurchased
 from tests.support.partition import Partition
 from tests.support.tickets import (
     dead_letters,
@@ -44,13 +44,16 @@ async def test_a_purchase_counts_once_under_any_event_id_and_in_any_batch(partit
 
 @pytest.mark.parametrize("in_one_batch", [True, False])
 async def test_a_purchase_that_contradicts_itself_is_a_dead_letter(partition: Partition, *, in_one_batch: bool) -> None:
-    contradictions = [purchase("c2", "o1", "t9"), failed_purchase("c1", "o1")]
+    dearer = PurchaseCompleted.example["payment"] | {"amount": 9900}
+    contradictions = [
+        purchase("c2", "o1", "t9"), failed_purchase("c1", "o1"), purchase("c1", "o1", "t1", payment=dearer)
+    ]  # fmt: skip
     if in_one_batch:
         await partition.deliver(purchase("c1", "o1", "t1"), *contradictions)
     else:
         for each in [purchase("c1", "o1", "t1"), *contradictions]:
             await partition.deliver(each)
-    assert await dead_letters(partition) == ["purchase_id_taken", "purchase_id_taken"]
+    assert await dead_letters(partition) == ["purchase_id_taken"] * 3
     assert await states(partition) == {"t1": "purchased"}
 
 
