@@ -1,4 +1,4 @@
-"""Finding customers: search box and search form."""
+"""Finding customers with the search box: by ids, addresses and numbers, in what order, and for whom."""
 
 import json
 from typing import Any
@@ -8,26 +8,10 @@ import pytest
 
 from shared.contracts import CheckoutCompleted
 from shared.web import Role
-from tests.support.accounts import Accounts, cancellation, customer, failed_purchase, purchase
+from tests.support.accounts import Accounts, cancellation, failed_purchase, purchase
+from tests.support.search import form, names, search
 
 pytestmark = pytest.mark.requirement("A1")
-
-
-async def search(accounts: Accounts, text: str, **options: Any) -> list[tuple[str, str, bool]]:
-    """(customer id, kinds that matched, whether exactly) of each result."""
-    answer = await accounts.call("GET", f"/v1/search?q={quote(text)}", status=200, **options)
-    return [
-        (item["customer_id"], ",".join(match["kind"] for match in item["matches"]), item["matches"][0]["exact"])
-        for item in answer["items"]
-    ]
-
-
-async def names(accounts: Accounts, *given: str) -> None:
-    """Customers c0, c1, ... with these names."""
-    parted = [name.partition(" ") for name in given]
-    await accounts.apply(
-        *[purchase(f"c{n}", f"o{n}", first_name=first, last_name=last) for n, (first, _, last) in enumerate(parted)]
-    )
 
 
 @pytest.mark.parametrize(
@@ -71,59 +55,6 @@ async def test_a_fact_under_another_event_id_and_a_failure_after_it_are_found_on
     await accounts.apply(purchase("c1", "o1"), failed_purchase("c2", "o2"), failed_purchase("c2", "o2"))
     assert len(await accounts.fetch("select from identifiers where value = 'o1'")) == 1
     assert await search(accounts, "o2") == [("c2", "order", True)]
-
-
-@pytest.mark.parametrize(
-    ("text", "found"),
-    [
-        ("ada novak", ["c0"]), ("Novák Ada", ["c0"]), ("NOVAK", ["c0", "c1"]), ("eva", ["c1"]),
-        ("nvoak ada", ["c0"]), ("adda nowak", ["c0"]), ("nov ad", ["c0"]), ("a nov", ["c0"]), ("o'brien", ["c2"]),
-        ("obrien sean", ["c2"]), ("brien", ["c2"]), ("Seán O’Brien", ["c2"]), ("cristopher", ["c3"]),
-        ("christopfre strauss", ["c3"]), ("strauß", ["c3"]), ("maria garcia lopez", ["c4"]),
-        ("lopez del carmen", ["c4"]), ("garsia maria lopes", ["c4"]), ("anne", ["c5"]), ("marie-anne", ["c5"]),
-        ("jhon", ["c6"]),
-        ("zzz", []),
-        ("ada strauss", []), ("sukarno", ["c7"]), ("sukarmo", ["c7"]),
-    ],
-)  # fmt: skip
-async def test_names_in_any_order_with_accents_errors_and_in_part(
-    accounts: Accounts, text: str, found: list[str]
-) -> None:
-    await names(
-        accounts, "Ada Novák", "Eva Novak", "Seán O'Brien", "Christopher Strauß", "María del Carmen García López",
-        "Anne-Marie Dubois", "John Smith", "Sukarno Sukarno",
-    )  # fmt: skip
-    assert [each[0] for each in await search(accounts, text)] == found
-
-
-@pytest.mark.parametrize(
-    ("text", "found"),
-    [
-        ("o brien", ["c0"]), ("brien o sean", ["c0"]), ("vanderberg", ["c1"]), ("pieter vanderberg", ["c1"]),
-        ("annemarie", ["c2"]), ("anne marie dupont durand", ["c2"]), ("joseangel garcia", ["c3"]),
-        ("田中さくら", ["c4"]), ("عبدالله", ["c5"]), ("William J. Smith", ["c6"]), ("mr william smith", ["c6"]),
-        ("Перов", ["c7"]), ("Петрав", ["c7"]), ("Παπαδοπυλος", ["c8"]), ("zz william", []),
-    ],
-)  # fmt: skip
-async def test_names_are_found_however_they_are_set_apart_and_in_any_script(
-    accounts: Accounts, text: str, found: list[str]
-) -> None:
-    await names(
-        accounts, "Sean O'Brien", "Pieter van der Berg", "Anne-Marie Dupont-Durand", "José Ángel García", "さくら 田中",
-        "محمد عبد الله", "William Smith", "Иван Петров", "Γιώργος Παπαδόπουλος",
-    )  # fmt: skip
-    assert [each[0] for each in await search(accounts, text)] == found
-
-
-async def test_an_error_in_a_short_word_is_forgiven_beside_another_word(accounts: Accounts) -> None:
-    await names(accounts, "Laura Lee", "John Ali", "Laura Li", "Mei Liu")
-    for text, found in (("laura ee", ["c0"]), ("john ai", ["c1"]), ("mei lu", ["c3"]), ("ee", [])):
-        assert [each[0] for each in await search(accounts, text)] == found
-
-
-async def test_a_name_set_apart_otherwise_comes_before_those_with_errors(accounts: Accounts) -> None:
-    await names(accounts, "Matteo Landerberg", "Pieter van der Berg", "Zdeněk Vanberberg")
-    assert [each[0] for each in await search(accounts, "vanderberg")] == ["c1", "c0", "c2"]
 
 
 @pytest.mark.parametrize(
@@ -171,27 +102,6 @@ async def test_ids_are_found_in_what_they_are_pasted_with(accounts: Accounts, te
     found = await search(accounts, text)
     assert [each[0] for each in found] == ["cus-1"]
     assert found[0][2]
-
-
-@pytest.mark.parametrize(
-    ("text", "found"),
-    [
-        ("Ada Novak 02 9374 4000", ["c0"]), ("Novák, Ada; +61 2 9374 4000", ["c0"]), ("p: 02 9374 4000", ["c0"]),
-        ("ada novak ada@example.com", ["c0"]), ("novak 4000", ["c0", "c1"]), ("novak 4001", ["c1", "c0"]),
-        # The detail and the name are of two customers, or the detail is nobody's.
-        ("Ada Novak 02 9374 4001", ["c1", "c0"]), ("eva novak 0491 570 110", ["c1"]),
-        ("ada novak other@example.com", ["c0"]), ("Mrs. Stone", ["c2"]), ("Herr Stone", ["c2"]),
-        ("mr zzzzzz", []), ("p-20261122-7", []), ("Ada Novak (c2)", ["c2", "c0"]),
-    ],
-)  # fmt: skip
-async def test_a_name_is_found_beside_another_detail(accounts: Accounts, text: str, found: list[str]) -> None:
-    await accounts.apply(
-        purchase("c0", "o0", phone="+61 2 9374 4000", email="ada@example.com"),
-        purchase("c1", "o1", first_name="Eva", phone="+61 2 9374 4001"),
-        purchase("c2", "o2", first_name="Bob", last_name="Stone"),
-        purchase("c3", "o3", first_name="Pia", last_name="Peters"),
-    )
-    assert [each[0] for each in await search(accounts, text)] == found
 
 
 @pytest.mark.parametrize(
@@ -246,14 +156,6 @@ async def test_what_fits_exactly_comes_first(accounts: Accounts) -> None:
     assert await search(accounts, "bob") == [("bob", "customer", True), ("c4", "name", True)]
 
 
-async def test_an_initial_that_is_not_on_record_is_no_reason_to_show_another_name_first(accounts: Accounts) -> None:
-    await names(accounts, "William Smith-Jones", "William Smith", "William J Smith", "William Smithers", "Wilma Smith")
-    for text in ("William J. Smith", "smith, william j"):
-        found = [(each[0], each[2]) for each in await search(accounts, text)]
-        assert found[:3] == [("c2", True), ("c1", False), ("c0", False)]
-    assert [each[0] for each in await search(accounts, "William Smith")][:3] == ["c1", "c2", "c0"]
-
-
 @pytest.mark.parametrize("text", ["Cus-AbC", "cus-abc", "CUS-ABC", "cUS-aBc"])
 async def test_ids_are_found_in_any_case_however_they_are_stored(accounts: Accounts, text: str) -> None:
     await accounts.apply(purchase("Cus-AbC", "Ord-AbC"), purchase("other", "o2"))
@@ -284,13 +186,6 @@ async def test_own_writes_are_found_at_once_and_old_names_no_more(accounts: Acco
     assert await accounts.fetch("select from name_words where word = 'xylander'") == []
 
 
-async def test_the_dictionary_stays_small(accounts: Accounts) -> None:
-    for batch in range(3):
-        await accounts.apply(*[purchase(f"c{batch}-{n}", f"o{batch}-{n}") for n in range(60)])
-    words = await accounts.fetch("select word from name_words order by word")
-    assert [row["word"] for row in words] == ["ada", "novak"]
-
-
 async def test_viewers_get_details_masked_and_others_nothing_without_a_token(accounts: Accounts) -> None:
     await accounts.apply(purchase("c1", "o1", phone="+61 491 570 156"))
     for path in ("/v1/search?q=novak", "/v1/customers?name=novak"):
@@ -314,49 +209,6 @@ async def test_a_bad_search_is_a_clear_problem(accounts: Accounts, query: str) -
 async def test_strange_texts_find_nothing_and_break_nothing(accounts: Accounts, text: str) -> None:
     await accounts.apply(purchase("c1", "o1"))
     assert await search(accounts, text) in ([], [("c1", "name", False)])
-
-
-async def form(accounts: Accounts, query: str) -> list[str]:
-    """Ids of all pages, two on each."""
-    return [each["customer_id"] for each in await accounts.items("/v1/customers", query, limit=2)]
-
-
-@pytest.mark.requirement("A2")
-async def test_the_form_combines_its_fields(accounts: Accounts) -> None:
-    same: dict[str, Any] = {"email": "home@example.com", "phone": "+61 491 570 156"}
-    await accounts.apply(
-        purchase("c1", "o1", **same), purchase("c2", "o2", first_name="Bob", **same), purchase("c3", "o3"),
-        # A number without its country may be of any.
-        purchase("c4", "o4", first_name="Adam", last_name="Adamson", phone="0491 570 156"),
-    )  # fmt: skip
-    assert await form(accounts, "email=HOME%2Bx@example.com") == ["c1", "c2"]
-    assert await form(accounts, "phone=0491570156") == ["c1", "c2", "c4"]
-    assert await form(accounts, "phone=%2B61%20491570156") == ["c1", "c2", "c4"]
-    assert await form(accounts, "phone=%2B44%20491570156") == []
-    assert await form(accounts, "phone=0491570156&name=ada") == ["c1", "c4"]
-    assert await form(accounts, "name=nov%20ada") == ["c1", "c3"]
-    assert await form(accounts, "name=ada") == ["c1", "c3", "c4"]
-    assert await form(accounts, "name=ada%20adam") == ["c4"]
-    assert await form(accounts, "receipt_id=rcp-552190") == ["c1", "c2", "c3", "c4"]
-    assert await form(accounts, "receipt_id=rcp-552190&email=home@example.com&name=bob") == ["c2"]
-    assert await form(accounts, "receipt_id=%20RCP-552190%20&name=bob") == ["c2"]
-    assert await form(accounts, "receipt_id=rcp-1&name=ada") == []
-
-
-@pytest.mark.requirement("A2")
-async def test_pages_of_the_form_show_everybody_once(accounts: Accounts) -> None:
-    people = [customer(f"c{n:03}", first_name=f"Ann{n % 7}", last_name="Annand Novák") for n in range(260)]
-    await accounts.apply(*[purchase(each["id"], f"o{n}", **each) for n, each in enumerate(people)])
-    for query in ("name=ann", "name=ann%20nov", "name=nov%20ann%20annand", "receipt_id=rcp-552190&name=ann"):
-        found = await form(accounts, query)
-        assert sorted(found) == [each["id"] for each in people]
-
-
-@pytest.mark.requirement("A2")
-@pytest.mark.parametrize("query", ["", "limit=5", "phone=abc", "name=!!", "receipt_id=a%20b", "name=", "q=ada"])
-async def test_a_bad_form_is_a_clear_problem(accounts: Accounts, query: str) -> None:
-    problem = await accounts.call("GET", f"/v1/customers?{query}", status=422)
-    assert problem["errors"][0]["field"].startswith("query")
 
 
 @pytest.mark.requirement("A2")
