@@ -8,10 +8,11 @@ from http import HTTPStatus
 from typing import Any
 
 from aiohttp import web
+from aiohttp.http_exceptions import ContentEncodingError
 from aiohttp.web_protocol import RequestHandler
 
 from shared.telemetry import get_logger
-from shared.web.problems import INTERNAL_ERROR, MALFORMED_REQUEST, MEDIA_TYPE, Problem
+from shared.web.problems import INTERNAL_ERROR, MALFORMED_REQUEST, MEDIA_TYPE, UNSUPPORTED_MEDIA_TYPE, Problem
 from shared.web.shortcut import SHORTCUT, Handler
 
 log = get_logger(__name__)
@@ -61,14 +62,22 @@ class _Connection(RequestHandler):
             log.info("request not understood", error=type(exc).__name__, status=status)
         if request.writer.output_size > 0:
             raise ConnectionError("part of an answer is already sent")
+        problem = _problem(status, exc)
         response = web.Response(
-            status=status, body=_problem(status).render(), headers={"Content-Type": MEDIA_TYPE, "Server": "recourse"}
+            status=problem.status,
+            body=problem.render(),
+            headers={**problem.headers, "Content-Type": MEDIA_TYPE, "Server": "recourse"},
         )
         response.force_close()
         return response
 
 
-def _problem(status: int) -> Problem:
+def _problem(status: int, fault: BaseException | None) -> Problem:
+    if isinstance(fault, ContentEncodingError):
+        return UNSUPPORTED_MEDIA_TYPE(
+            "Send the body as it is, or with Content-Encoding gzip or deflate.",
+            headers={"Accept-Encoding": "gzip, deflate"},
+        )
     if status == HTTPStatus.BAD_REQUEST:
         return MALFORMED_REQUEST("This is not a valid HTTP/1.1 request, or its headers are too large.")
     if status < 500:

@@ -94,6 +94,16 @@ async def test_broken_compression(client: aiohttp.ClientSession) -> None:
         await problem_of(response, 400, "malformed_request")
 
 
+@pytest.mark.parametrize("coding", ["br", "zstd"])
+async def test_a_compression_that_is_not_read(client: aiohttp.ClientSession, coding: str) -> None:
+    headers = {"Content-Type": "application/json", "Content-Encoding": coding}
+    async with client.post("/v1/orders", data=b"{}", headers=headers) as response:
+        document = json.loads(await response.text())
+        assert (response.status, response.headers["Accept-Encoding"]) == (415, "gzip, deflate")
+    assert document["code"] == "unsupported_media_type"
+    assert "Content-Encoding" in document["detail"]
+
+
 async def test_a_body_over_one_megabyte(client: aiohttp.ClientSession) -> None:
     body = io.BytesIO(b" " * BIG)
     async with client.post("/v1/orders", data=body, headers={"Content-Type": "application/json"}) as response:
