@@ -67,7 +67,7 @@ class Bench:
     async def topics(self) -> KafkaSettings:
         """New, empty topics under a prefix of their own."""
         kafka = KafkaSettings(self.bootstrap_servers, f"b{secrets.token_hex(4)}.")
-        await ensure_topics(kafka.bootstrap_servers, prefix=kafka.topic_prefix)
+        await ensure_topics(kafka)
         return kafka
 
     @asynccontextmanager

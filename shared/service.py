@@ -25,7 +25,7 @@ from shared.dead_letters import DeadLettersApi
 from shared.messaging import MIGRATIONS as MESSAGING_MIGRATIONS
 from shared.messaging import AnyHandler, Consumer, KafkaSettings, Relay, UnitOfWork
 from shared.messaging.batch import Lock
-from shared.settings import ServiceSettings, SettingsError, load_settings
+from shared.settings import ServiceSettings, SettingsError, load_settings, slips
 from shared.telemetry.logging import configure_logging, get_logger
 from shared.waiting import keep_running, sweep_until
 from shared.web import MIGRATIONS as WEB_MIGRATIONS
@@ -97,6 +97,8 @@ def main(service: Service[Any]) -> int:
     if sys.argv[1:]:
         sys.stderr.write(f"usage: python -m services.{service.name} [migrate]\n")
         return 2
+    for name, meant in slips(service.settings).items():
+        log.warning("a variable is not read", variable=name, meant=meant)
     spare_collector()
     uvloop.run(run(service, settings))
     return 0
@@ -143,7 +145,7 @@ async def run(service: Service[SettingsT], settings: SettingsT) -> None:
 async def _run_parts(
     service: Service[Any], settings: ServiceSettings, unit_of_work: UnitOfWork, parts: Parts, stop: asyncio.Event
 ) -> None:
-    kafka = KafkaSettings(settings.kafka_bootstrap_servers, settings.topic_prefix, settings.kafka_session_timeout_ms)
+    kafka = KafkaSettings.of(settings, session_timeout_ms=settings.kafka_session_timeout_ms)
     consumer = Consumer(
         name=settings.topic_prefix + service.name,
         kafka=kafka,

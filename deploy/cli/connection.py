@@ -15,6 +15,7 @@ from deploy.local.errors import StackError
 from deploy.local.ports import HOST
 from deploy.local.signing import local_token
 from shared.messaging import KafkaError, KafkaSettings
+from shared.settings import KafkaAccess, SettingsError, load_settings
 
 T = TypeVar("T")
 
@@ -36,7 +37,12 @@ def kafka_settings(bootstrap_servers: str | None) -> KafkaSettings:
         prefix = stack.topic_prefix if stack is not None and not servers else ""
     if not servers and stack is None:
         raise StackError("No Kafka is known here: run `make up`, or name one with --bootstrap-servers.")
-    return KafkaSettings(servers or (stack.bootstrap_servers if stack else ""), prefix)
+    if not servers:
+        return KafkaSettings(stack.bootstrap_servers if stack else "", prefix)
+    try:
+        return KafkaSettings.of(load_settings(KafkaAccess, kafka_bootstrap_servers=servers, topic_prefix=prefix))
+    except SettingsError as error:
+        raise StackError(str(error)) from None
 
 
 def service_url(service: str, url: str | None) -> str:

@@ -15,7 +15,7 @@ _LOCK = int.from_bytes(hashlib.sha256(b"recourse migrations").digest()[:8], "big
 
 
 class MigrationError(Exception):
-    """A migration file is wrongly named, was changed after it was applied, or failed."""
+    """The database cannot be reached, or a migration is wrongly named, was changed after it was applied, or failed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,9 +43,7 @@ async def migrate(dsn: str, sources: list[MigrationSource], *, role: str | None 
 
     `role`, unless it is the owner as whom `dsn` connects, may afterwards do with the tables what a service does.
     """
-    connection = await asyncpg.connect(
-        dsn, server_settings={"lock_timeout": "10s", "application_name": "recourse-migrate"}
-    )
+    connection = await _connect(dsn)
     try:
         await connection.execute("set lock_timeout = '120s'")
         await connection.execute("select pg_advisory_lock($1)", _LOCK)
@@ -62,8 +60,18 @@ async def migrate(dsn: str, sources: list[MigrationSource], *, role: str | None 
         if role is not None and role != await connection.fetchval("select current_user"):
             await _let_serve(connection, role, sources)
         return applied
+    except asyncpg.PostgresError as error:
+        raise MigrationError(f"the database refused: {error}") from error
     finally:
         await connection.close()
+
+
+async def _connect(dsn: str) -> Connection:
+    settings = {"lock_timeout": "10s", "application_name": "recourse-migrate"}
+    try:
+        return await asyncpg.connect(dsn, server_settings=settings)
+    except (OSError, ValueError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+        raise MigrationError(f"the database cannot be reached: {str(error) or type(error).__name__}") from error
 
 
 async def _apply_source(connection: Connection, source: MigrationSource) -> list[str]:

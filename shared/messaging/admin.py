@@ -1,15 +1,16 @@
 """Topics: which there are, and `python -m shared.messaging.admin`, the job that creates what is missing."""
 
 import asyncio
-import os
 import sys
 from typing import Any
 
-from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from aiokafka.admin import NewTopic
 from aiokafka.errors import TopicAlreadyExistsError, for_code
+from pydantic import Field
 
 from shared.messaging.dead_letters import DEAD_SUFFIX
-from shared.messaging.kafka import MAX_RECORD_BYTES, KafkaError
+from shared.messaging.kafka import MAX_RECORD_BYTES, KafkaError, KafkaSettings, make_admin, stop_client
+from shared.settings import KafkaAccess, SettingsError, load_settings
 
 TOPICS = (
     "purchases",
@@ -37,13 +38,19 @@ def retention_ms(topic: str) -> int | None:
     return (4 if topic.endswith(DEAD_SUFFIX) else 1) * WEEK_MS
 
 
-async def ensure_topics(
-    bootstrap_servers: str, *, prefix: str = "", partitions: int = 6, replication: int = 1
-) -> list[str]:
+class TopicSettings(KafkaAccess):
+    """Where to create topics, and what with."""
+
+    topic_partitions: int = Field(default=6, ge=1, le=1000)
+    topic_replication: int = Field(default=1, ge=1, le=9)
+
+
+async def ensure_topics(kafka: KafkaSettings, *, partitions: int = 6, replication: int = 1) -> list[str]:
     """Create the topics that do not exist yet and return their names. Existing ones are left as they are."""
-    admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap_servers, client_id="recourse-topics")
-    await admin.start()
+    prefix = kafka.topic_prefix
+    admin = make_admin(kafka, client_id="recourse-topics")
     try:
+        await admin.start()
         present = set(await admin.list_topics())
         missing = [name for name in topic_names() if prefix + name not in present]
         if missing:
@@ -53,7 +60,7 @@ async def ensure_topics(
             _raise_errors(response)
         return [prefix + name for name in missing]
     finally:
-        await admin.close()
+        await stop_client(admin)
 
 
 def _new_topic(name: str, prefix: str, partitions: int, replication: int) -> Any:
@@ -75,19 +82,19 @@ def _raise_errors(response: Any) -> None:
 
 
 def main() -> int:
-    """Create the topics of the cluster that the environment names."""
-    servers = os.environ.get("RECOURSE_KAFKA_BOOTSTRAP_SERVERS")
-    if not servers:
-        sys.stderr.write("RECOURSE_KAFKA_BOOTSTRAP_SERVERS is not set; it names the Kafka to create topics on\n")
-        return 2
-    created = asyncio.run(
-        ensure_topics(
-            servers,
-            prefix=os.environ.get("RECOURSE_TOPIC_PREFIX", ""),
-            partitions=int(os.environ.get("RECOURSE_TOPIC_PARTITIONS", "6")),
-            replication=int(os.environ.get("RECOURSE_TOPIC_REPLICATION", "1")),
+    """Create the topics of the cluster that the environment names. Returns the exit status."""
+    try:
+        settings = load_settings(TopicSettings)
+        work = ensure_topics(
+            KafkaSettings.of(settings), partitions=settings.topic_partitions, replication=settings.topic_replication
         )
-    )
+        created = asyncio.run(work)
+    except SettingsError as error:
+        sys.stderr.write(f"topics: {error}\n")
+        return 2
+    except (KafkaError, OSError) as error:
+        sys.stderr.write(f"topics: could not be created: {str(error) or type(error).__name__}\n")
+        return 1
     sys.stdout.write(f"topics created: {', '.join(created) if created else 'none missing'}\n")
     return 0
 

@@ -5,10 +5,9 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 from aiokafka import TopicPartition
-from aiokafka.admin import AIOKafkaAdminClient
 
 from shared.messaging.cloudevents import Decoder
-from shared.messaging.kafka import KafkaSettings, make_consumer, stop_client, to_record
+from shared.messaging.kafka import KafkaSettings, make_admin, make_consumer, stop_client, to_record
 from shared.messaging.records import Decoded
 
 CLIENT_ID = "recourse-follow"
@@ -49,7 +48,7 @@ async def follow(
 
 
 async def _partitions(kafka: KafkaSettings, topic: str) -> list[Any]:
-    admin = AIOKafkaAdminClient(bootstrap_servers=kafka.bootstrap_servers, client_id=CLIENT_ID)
+    admin = make_admin(kafka, client_id=CLIENT_ID)
     try:
         async with asyncio.timeout(START_SECONDS):
             await admin.start()

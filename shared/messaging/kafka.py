@@ -1,18 +1,22 @@
 """How this code base talks to Kafka: the settings of every client, and records without aiokafka's types."""
 
 import asyncio
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, field
+from typing import Any, Self
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
+from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaError
 
 from shared.messaging.records import Record
+from shared.messaging.security import OPEN, KafkaSecurity
+from shared.settings import KafkaAccess
 
 __all__ = [
     "KafkaError",
     "KafkaSettings",
     "is_connection_fault",
+    "make_admin",
     "make_consumer",
     "make_producer",
     "stop_client",
@@ -25,11 +29,18 @@ MAX_RECORD_BYTES = 10_000_000
 
 @dataclass(frozen=True, slots=True)
 class KafkaSettings:
-    """Where Kafka is. `topic_prefix` lets several installations share one cluster."""
+    """Where Kafka is and how to get in. `topic_prefix` lets several installations share one cluster."""
 
     bootstrap_servers: str
     topic_prefix: str = ""
     session_timeout_ms: int = 6_000
+    security: KafkaSecurity = field(default=OPEN, repr=False)
+
+    @classmethod
+    def of(cls, settings: KafkaAccess, *, session_timeout_ms: int = 6_000) -> Self:
+        """What the environment says."""
+        security = KafkaSecurity.of(settings)
+        return cls(settings.kafka_bootstrap_servers, settings.topic_prefix, session_timeout_ms, security)
 
     def full_name(self, topic: str) -> str:
         """The topic's name on the cluster."""
@@ -44,6 +55,7 @@ def make_producer(settings: KafkaSettings, *, client_id: str) -> AIOKafkaProduce
     """An idempotent producer that waits for all in-sync replicas."""
     return AIOKafkaProducer(
         bootstrap_servers=settings.bootstrap_servers,
+        **settings.security.options(),
         client_id=client_id,
         acks="all",
         enable_idempotence=True,
@@ -59,6 +71,7 @@ def make_consumer(settings: KafkaSettings, *, group: str | None, client_id: str)
     """A consumer that decodes nothing and commits nothing by itself."""
     return AIOKafkaConsumer(
         bootstrap_servers=settings.bootstrap_servers,
+        **settings.security.options(),
         group_id=group,
         client_id=client_id,
         enable_auto_commit=False,
@@ -75,6 +88,13 @@ def make_consumer(settings: KafkaSettings, *, group: str | None, client_id: str)
         # service: each names every partition. A partition with a backlog that was not taken in time waits as long.
         fetch_min_bytes=65_536,
         fetch_max_wait_ms=40,
+    )
+
+
+def make_admin(settings: KafkaSettings, *, client_id: str) -> AIOKafkaAdminClient:
+    """A client that lists, describes and creates topics."""
+    return AIOKafkaAdminClient(
+        bootstrap_servers=settings.bootstrap_servers, client_id=client_id, **settings.security.options()
     )
 
 

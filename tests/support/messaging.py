@@ -154,9 +154,7 @@ async def running_probe(infra: Infra, *, partitions: int = 3, replication: int =
     """A probe with a database and topics of its own."""
     url = await infra.create_database("probe", prepare=prepare)
     kafka = KafkaSettings(infra.bootstrap_servers, infra.topic_prefix())
-    await ensure_topics(
-        kafka.bootstrap_servers, prefix=kafka.topic_prefix, partitions=partitions, replication=replication
-    )
+    await ensure_topics(kafka, partitions=partitions, replication=replication)
     database = await Database.connect(url, application="probe")
     try:
         async with EventPublisher(kafka, source=SOURCE) as publisher:

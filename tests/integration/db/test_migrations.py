@@ -53,3 +53,11 @@ async def _rows(url: str) -> list[int]:
         return [row[0] for row in await connection.fetch("select n from one order by n")]
     finally:
         await connection.close()
+
+
+async def test_a_database_that_is_away_or_shut_is_named(infra: Infra) -> None:
+    url = await infra.create_database("migrations")
+    for wrong in ("postgresql://a:hunter2@127.0.0.1:1/x", url.rpartition("/")[0] + "/nowhere", f"{url}?sslmode=loud"):
+        with pytest.raises(MigrationError, match=r"^the database cannot be reached: .+") as caught:
+            await migrate(wrong, [])
+        assert "hunter2" not in str(caught.value)

@@ -27,7 +27,7 @@ COMMAND = [sys.executable, "-m", "deploy.cli.main"]
 async def kafka(infra: Infra) -> KafkaSettings:
     """Topics of their own."""
     settings = KafkaSettings(infra.bootstrap_servers, infra.topic_prefix())
-    await ensure_topics(settings.bootstrap_servers, prefix=settings.topic_prefix, partitions=2)
+    await ensure_topics(settings, partitions=2)
     return settings
 
 

@@ -15,10 +15,10 @@ from tests.support.stack import Infra
 
 async def test_the_purchase_that_the_readme_publishes_is_an_event(infra: Infra) -> None:
     prefix = infra.topic_prefix()
-    await ensure_topics(infra.bootstrap_servers, prefix=prefix, partitions=1)
+    settings = KafkaSettings(infra.bootstrap_servers, prefix)
+    await ensure_topics(settings, partitions=1)
     example = _load("publish_purchase")
     await example.main(infra.bootstrap_servers, f"{prefix}purchases")
-    settings = KafkaSettings(infra.bootstrap_servers, prefix)
     records = [item async for item in follow(settings, "purchases", from_beginning=True, to_present=True)]
     [received] = records
     assert isinstance(received, Received)
@@ -28,10 +28,10 @@ async def test_the_purchase_that_the_readme_publishes_is_an_event(infra: Infra) 
 
 async def test_the_visit_that_the_activity_example_publishes_is_events(infra: Infra) -> None:
     prefix = infra.topic_prefix()
-    await ensure_topics(infra.bootstrap_servers, prefix=prefix, partitions=1)
+    settings = KafkaSettings(infra.bootstrap_servers, prefix)
+    await ensure_topics(settings, partitions=1)
     example = _load("publish_activity")
     await example.main(infra.bootstrap_servers, f"{prefix}activity")
-    settings = KafkaSettings(infra.bootstrap_servers, prefix)
     records = [item async for item in follow(settings, "activity", from_beginning=True, to_present=True)]
     received = [item for item in records if isinstance(item, Received)]
     assert [type(item.data) for item in received] == [

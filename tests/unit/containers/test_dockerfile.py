@@ -20,7 +20,7 @@ from tests.support.containers import DOCKERFILE, ROOT, assemble, instructions, s
 PROGRAMS = {
     **{service: (f"services.{service}", "RECOURSE_DATABASE_URL is not set") for service in SERVICES},
     "jobs": ("shared.messaging.admin", "RECOURSE_KAFKA_BOOTSTRAP_SERVERS is not set"),
-    "mail": ("deploy.local.mailserver", "kafka_bootstrap_servers"),
+    "mail": ("deploy.local.mailserver", "RECOURSE_KAFKA_BOOTSTRAP_SERVERS is not set"),
 }
 LOCKS = {**dict.fromkeys([*SERVICES, "jobs"], "services.txt"), "mail": "mail.txt"}
 

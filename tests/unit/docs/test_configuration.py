@@ -16,7 +16,8 @@ from services.accounts.settings import AccountsSettings
 from services.loyalty.settings import LoyaltySettings
 from services.notifications.settings import NotificationsSettings
 from services.tickets.settings import TicketsSettings
-from shared.settings import ServiceSettings
+from shared.messaging.admin import TopicSettings
+from shared.settings import KafkaAccess, ServiceSettings, slips
 from tests.support.containers import ROOT, references
 
 TEXT = (ROOT / "docs" / "configuration.md").read_text()
@@ -27,7 +28,7 @@ SERVICE_SECTIONS: dict[str, type[ServiceSettings]] = {
     "loyalty": LoyaltySettings,
 }
 # What the mail server shares with the services is said there.
-SHARED_WITH_SERVICES = {"kafka_bootstrap_servers", "topic_prefix", "log_level"}
+SHARED_WITH_SERVICES = {*KafkaAccess.model_fields, "log_level"}
 # Made up in docstrings, or only for the tests of something.
 NOT_SETTINGS = {"RECOURSE_X_Y"}
 
@@ -73,6 +74,17 @@ def test_the_settings_of_one_service(title: str) -> None:
 def test_the_settings_of_the_mail_server() -> None:
     own = set(MailSettings.model_fields) - SHARED_WITH_SERVICES
     assert _documented(_section("The local mail server")) == _read(MailSettings, own)
+
+
+def test_the_settings_of_the_job_that_creates_topics() -> None:
+    own = set(TopicSettings.model_fields) - set(KafkaAccess.model_fields)
+    assert _documented(_section("The job that creates topics")) == _read(TopicSettings, own)
+
+
+@pytest.mark.parametrize("settings", [*SERVICE_SECTIONS.values(), MailSettings, TopicSettings])
+def test_no_variable_of_something_else_passes_for_a_slip(settings: type[BaseSettings]) -> None:
+    names = re.findall(r"\bRECOURSE_[A-Z]+(?:_[A-Z]+)*\b", TEXT)
+    assert slips(settings, dict.fromkeys(names, "1")) == {}
 
 
 def test_every_variable_of_the_containers_is_documented() -> None:
