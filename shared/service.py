@@ -23,7 +23,7 @@ from shared.audit import AuditApi
 from shared.db import Database, MigrationError, MigrationSource, migrate
 from shared.dead_letters import DeadLettersApi
 from shared.messaging import MIGRATIONS as MESSAGING_MIGRATIONS
-from shared.messaging import AnyHandler, Consumer, KafkaSettings, Relay, UnitOfWork
+from shared.messaging import AnyHandler, BacklogGauges, Consumer, KafkaSettings, Relay, UnitOfWork
 from shared.messaging.batch import Lock
 from shared.settings import ServiceSettings, SettingsError, load_settings, slips
 from shared.telemetry.logging import configure_logging, get_logger
@@ -163,7 +163,7 @@ async def _run_parts(
         ready_checks={"database": unit_of_work.database.ping, "consumer": consumer.check},
     )
     jobs_stop = asyncio.Event()
-    jobs: list[Job] = [*parts.jobs, partial(_forget_answers, unit_of_work)]
+    jobs: list[Job] = [*parts.jobs, BacklogGauges(unit_of_work.database).run, partial(_forget_answers, unit_of_work)]
     background = [
         _kept_running(consumer.run, jobs_stop, name="consumer"),
         *(_kept_running(partial(job, jobs_stop), jobs_stop, name=_name_of(job)) for job in jobs),

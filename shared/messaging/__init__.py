@@ -21,6 +21,7 @@ whose `reader` fills a `lane` for each; `processor` applies what they hold, deco
 
 from pathlib import Path
 
+from shared.messaging.backlog import BacklogGauges
 from shared.messaging.batch import AnyHandler, Batch, Handler
 from shared.messaging.consumer import Consumer
 from shared.messaging.kafka import KafkaError, KafkaSettings
@@ -35,6 +36,7 @@ MIGRATIONS = Path(__file__).parent / "migrations"
 __all__ = [
     "MIGRATIONS",
     "AnyHandler",
+    "BacklogGauges",
     "Batch",
     "Consumer",
     "EventPublisher",

@@ -37,6 +37,10 @@ def test_rules_are_complete(path: Path) -> None:
 def test_rules_speak_of_metrics_that_exist(path: Path) -> None:
     for module in METRICS:
         importlib.import_module(module)
-    names = {sample for metric in REGISTRY.collect() for sample in (metric.name, f"{metric.name}_total")}
+    names = {
+        sample
+        for metric in REGISTRY.collect()
+        for sample in (metric.name, f"{metric.name}_total", f"{metric.name}_count")
+    }
     for rule in rules(path):
         assert set(re.findall(r"recourse_\w+", rule["expr"])) <= names
