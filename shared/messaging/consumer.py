@@ -11,6 +11,7 @@ from shared.messaging.assignment import Assignment
 from shared.messaging.batch import AnyHandler, Lock
 from shared.messaging.breaker import Breaker
 from shared.messaging.kafka import KafkaSettings, is_connection_fault, make_consumer, stop_client
+from shared.messaging.lag import Lag
 from shared.messaging.processor import Processor
 from shared.messaging.progress import forget_old_events
 from shared.messaging.unit_of_work import UnitOfWork
@@ -55,6 +56,7 @@ class Consumer:
         self._batch_size = batch_size
         self._concurrency = concurrency
         self._assignment: Assignment | None = None
+        self._lag = Lag(kafka.short_name)
         self._stopping = asyncio.Event()
         self._joined = False
 
@@ -95,7 +97,9 @@ class Consumer:
                 await until(self._stopping, 1.0)
                 if self._assignment is not None:
                     self._assignment.raise_failure()
-                    await self._commit_to_kafka(client, self._assignment.offsets())
+                    offsets = self._assignment.offsets()
+                    self._lag.show(client, offsets)
+                    await self._commit_to_kafka(client, offsets)
         finally:
             self._joined = False
             await self._commit_to_kafka(client, await self.release())
@@ -118,6 +122,7 @@ class Consumer:
     async def release(self) -> Mapping[Any, int]:
         """What is under way commits, nothing new begins. Returns how far each partition came."""
         assignment, self._assignment = self._assignment, None
+        self._lag.forget()
         if assignment is None:
             return {}
         await assignment.stop(timeout=DRAIN_SECONDS)

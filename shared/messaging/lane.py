@@ -10,14 +10,13 @@ from shared.messaging.kafka import to_record
 from shared.messaging.processor import Processor, Slice
 from shared.messaging.progress import stored_offset
 from shared.telemetry.logging import get_logger
-from shared.telemetry.metrics import counter, gauge
+from shared.telemetry.metrics import counter
 
 log = get_logger(__name__)
 
 FIRST_PAUSE, LONGEST_PAUSE = 0.1, 2.0
 _applied = counter("recourse_events_applied_total", "Records applied", ("topic",))
 _retries = counter("recourse_batch_retries_total", "Batches tried again after a passing fault", ("topic",))
-_lag = gauge("recourse_consumer_lag_records", "Records behind the end of the partition", ("topic", "partition"))
 
 
 class Lane:
@@ -92,9 +91,6 @@ class Lane:
         self.alone = False
         self._pause = FIRST_PAUSE
         _applied.labels(self._topic).inc(len(applied.decoded))
-        end = self._client.highwater(self.partition)
-        if end is not None:
-            _lag.labels(self._topic, self.partition.partition).set(end - offset)
 
     async def restart(self, *, alone: bool) -> None:
         """Read again from what is stored, after a pause that grows: it decides whether a lost commit happened."""

@@ -1,0 +1,32 @@
+"""How far a consumer is behind, shown while it stands as well, and no longer when its partitions are another's."""
+
+from collections.abc import Callable
+
+from shared.messaging.breaker import Breaker
+from shared.telemetry.metrics import REGISTRY
+from tests.support.dead_letters import Faults
+from tests.support.messaging import Probe, eventually, points
+
+
+def _lag() -> list[float]:
+    """The records behind of each partition that is shown."""
+    families = (family for family in REGISTRY.collect() if family.name == "recourse_consumer_lag_records")
+    return [sample.value for family in families for sample in family.samples]
+
+
+async def test_a_consumer_that_stands_shows_what_piles_up_and_one_that_left_shows_nothing(probe: Probe) -> None:
+    async def shows(condition: Callable[[list[float]], bool]) -> None:
+        async def met() -> bool:
+            return condition(_lag())
+
+        await eventually(met)
+
+    faults = Faults()
+    probe.consumer(faults.handlers(), breaker=Breaker(limit=1))
+    await probe.publish([points(f"c{n}", n) for n in range(30)])
+    await shows(lambda lag: len(lag) == 3 and sum(lag) == 0)
+    faults.throws = lambda *_: True
+    await probe.publish([points(f"c{n}", 100 + n) for n in range(30)], [f"second {n}" for n in range(30)])
+    await shows(lambda lag: sum(lag) >= 27)
+    await probe.stop_consumers()
+    assert _lag() == []
