@@ -21,6 +21,7 @@ import psutil
 from deploy.local.errors import StackError
 
 _POLL_SECONDS = 0.05
+_NICEST = 19
 _START_TIME_TOLERANCE_SECONDS = 1.0
 _LOG_LINES_SHOWN = 20
 _LOG_ROTATE_BYTES = 20_000_000
@@ -41,7 +42,10 @@ class Owner:
 
 @dataclass(frozen=True)
 class ProcessSpec:
-    """How to start, check and stop a process. Times in seconds."""
+    """How to start, check and stop a process. Times in seconds.
+
+    `niceness` is by how much it is nicer than the one who starts it: where processors are scarce it gets fewer of them.
+    """
 
     name: str
     command: Callable[[], Sequence[str]]
@@ -49,6 +53,7 @@ class ProcessSpec:
     is_ready: Callable[[], bool]
     environment: Mapping[str, str] = field(default_factory=dict)
     owner: Owner | None = None
+    niceness: int = 0
     ready_timeout: float = 120.0
     stop_signal: signal.Signals = signal.SIGTERM
     stop_timeout: float = 15.0
@@ -185,7 +190,9 @@ class ManagedProcess:
 
     def _record(self, pid: int) -> None:
         try:
-            started = psutil.Process(pid).create_time()
+            process = psutil.Process(pid)
+            process.nice(min(process.nice() + self.spec.niceness, _NICEST))
+            started = process.create_time()
         except psutil.NoSuchProcess:
             raise StackError(self._failure("stopped while starting")) from None
         temporary = self._pid_path.with_suffix(".tmp")

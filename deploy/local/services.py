@@ -20,6 +20,9 @@ from deploy.local.readiness import http_ok
 _ROOT = Path(__file__).resolve().parents[2]
 _REPLICATION_AT_MOST = 3
 _LINES_SHOWN = 20
+# Points and mails follow from money and tickets: on a machine that is fully used these come first.
+_FOLLOWERS = {"loyalty", "notifications"}
+_NICENESS = 5
 
 
 class Services:
@@ -85,6 +88,7 @@ class Services:
             port=port,
             is_ready=partial(http_ok, f"http://{HOST}:{port}/health/ready"),
             environment=self._service_environment(name, service),
+            niceness=_NICENESS if service in _FOLLOWERS else 0,
         )
 
     def _mail_spec(self) -> ProcessSpec:
@@ -100,6 +104,7 @@ class Services:
                 "RECOURSE_MAIL_DIR": str(self._config.state_dir / "mail"),
                 **self._config.service_environment,
             },
+            niceness=_NICENESS,
         )
 
     def _service_environment(self, name: str, service: str) -> dict[str, str]:

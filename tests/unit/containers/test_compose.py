@@ -198,3 +198,8 @@ def _settings_class(service: str) -> type[ServiceSettings]:
         if isinstance(value, type) and issubclass(value, ServiceSettings) and value is not ServiceSettings
     ]
     return found
+
+
+def test_money_and_tickets_come_before_points_and_mails(compose: dict[str, Any]) -> None:
+    shares = {name: compose["services"][name].get("cpu_shares", 1024) for name in ("mail", *SERVICES)}
+    assert max(shares[name] for name in ("mail", "loyalty", "notifications")) < shares["accounts"] == shares["tickets"]
