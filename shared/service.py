@@ -29,7 +29,7 @@ from shared.settings import ServiceSettings, SettingsError, load_settings, slips
 from shared.telemetry.logging import configure_logging, get_logger
 from shared.waiting import keep_running, sweep_until
 from shared.web import MIGRATIONS as WEB_MIGRATIONS
-from shared.web import Operation, build_app, forget_before, operations_of, serving, stop_on_signals
+from shared.web import CannotListenError, Operation, build_app, forget_before, operations_of, serving, stop_on_signals
 
 log = get_logger(__name__)
 
@@ -100,7 +100,11 @@ def main(service: Service[Any]) -> int:
     for name, meant in slips(service.settings).items():
         log.warning("a variable is not read", variable=name, meant=meant)
     spare_collector()
-    uvloop.run(run(service, settings))
+    try:
+        uvloop.run(run(service, settings))
+    except CannotListenError as error:
+        sys.stderr.write(f"{service.name}: {error}\n")
+        return 1
     return 0
 
 

@@ -41,13 +41,13 @@ def build_app(
         ValueError: two operations share an id, or a method and path.
     """
     _refuse_duplicates(operations)
-    verifier = TokenVerifier(
-        KeySet(settings.auth_jwks_url), issuer=settings.auth_issuer, audience=settings.auth_audience
-    )
+    keys = KeySet(settings.auth_jwks_url)
+    verifier = TokenVerifier(keys, issuer=settings.auth_issuer, audience=settings.auth_audience)
     origins = frozenset(origin.strip() for origin in settings.cors_origins.split(",") if origin.strip())
     # Outside of `observe`, so that a browser may read the problems too.
     outer = [allow_origins(origins)] if origins else []
     app = web.Application(client_max_size=MAX_BODY_BYTES, middlewares=[*outer, observe])
+    app.on_startup.append(keys.warm)
     app[SHORTCUT] = Shortcut(except_headers=(hdrs.EXPECT, hdrs.ORIGIN) if origins else (hdrs.EXPECT,))
     in_flight = InFlight(WAIT_SECONDS)
     for operation in operations:

@@ -52,7 +52,7 @@ async def _failure(name: str, check: ReadyCheck) -> str | None:
     except TimeoutError:
         return "timed out"
     except Exception as error:  # noqa: BLE001 - whatever a check raises is its answer
-        log.warning("not ready", check=name, error=type(error).__name__)
+        log.warning("not ready", check=name, error=type(error).__name__, reason=str(error)[:200])
         return type(error).__name__
     return None
 

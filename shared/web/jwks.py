@@ -57,6 +57,10 @@ class KeySet:
             )
         return self._keys.get(key_id)
 
+    async def warm(self, _app: object) -> None:
+        """Fetch at the start of an application: wrong addresses are told in the log before the first token comes."""
+        await self._refresh()
+
     async def _refresh(self) -> None:
         async with self._lock:
             if time.monotonic() - self._tried_at < RETRY_SECONDS:
@@ -65,7 +69,7 @@ class KeySet:
             try:
                 self._install(await _fetch(self._url))
             except (OSError, TimeoutError, aiohttp.ClientError, ValueError, jwt.PyJWTError) as error:
-                log.warning("signing keys not fetched", error=type(error).__name__)
+                log.warning("signing keys not fetched", url=self._url, error=type(error).__name__)
 
     def _install(self, document: bytes) -> None:
         if document != self._document:

@@ -10,7 +10,7 @@ from uuid import uuid4
 
 import aiohttp
 import typer
-from rich.table import Table
+from rich.table import Column, Table
 
 from deploy.cli.connection import operator_token, service_url
 from deploy.cli.console import err, out
@@ -61,7 +61,9 @@ def list_letters(
         reason = f"{each['code']}: {each['sample_detail']}"
         table.add_row(each["fingerprint"], str(each["count"]), each["topic"], each["event_type"] or "-", reason)
     out.print(table)
-    table = Table("letter", "since", "customer", "group", "attempts", box=None)
+    # Never cut: it is what the other commands are given.
+    letter = Column("letter", no_wrap=True, min_width=36)
+    table = Table(letter, "since", "customer", "group", "attempts", box=None)
     for each in letters["items"]:
         table.add_row(
             each["id"], each["created_at"], each["customer_id"] or "-", each["fingerprint"], str(each["attempts"])

@@ -9,14 +9,15 @@ from typing import Annotated
 
 import typer
 
-from deploy.cli.console import err, out
+from deploy.cli.console import err, out, show_error
 from deploy.local.config import default_state_dir
 from deploy.local.errors import StackError
 from deploy.local.stack import Stack
-from services.accounts.evidence.verification import verify_database
+from services.accounts.evidence.verification import LedgerUnreadableError, verify_database
 
 _SEAL = re.compile(r"(\d+):([0-9a-f]{64})")
 _MOST_SHOWN = 1000
+_EXIT_UNREADABLE = 2
 
 
 def register(app: typer.Typer) -> None:
@@ -42,10 +43,15 @@ def verify(
 ) -> None:
     """Find edits, deletions, insertions, reordering and truncation; status 1 when there is something.
 
-    Reads the whole ledger as it is at the start, beside the running service.
+    The status is 2 when the ledger cannot be read. Reads the whole ledger as it is at the start, beside the running service.
     """
     url = database_url or Stack.attach(default_state_dir()).database_url("accounts")
-    found = asyncio.run(_verify(url, seal_key.encode(), dict(_noted(each) for each in seal or [])))
+    noted = dict(_noted(each) for each in seal or [])
+    try:
+        found = asyncio.run(_verify(url, seal_key.encode(), noted))
+    except LedgerUnreadableError as error:
+        show_error(str(error))
+        raise typer.Exit(_EXIT_UNREADABLE) from None
     if found:
         err.print(f"The ledger was changed behind the service: {found} findings.", markup=False)
         raise typer.Exit(1)

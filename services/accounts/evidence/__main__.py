@@ -4,7 +4,7 @@ import asyncio
 import os
 import sys
 
-from services.accounts.evidence.verification import verify_database
+from services.accounts.evidence.verification import LedgerUnreadableError, verify_database
 
 
 async def _verify(url: str, key: bytes) -> int:
@@ -16,12 +16,16 @@ async def _verify(url: str, key: bytes) -> int:
 
 
 def main() -> int:
-    """Print each finding; the status is 1 when there is one, 2 when no database is named."""
+    """Print each finding; the status is 1 when there is one, 2 when the ledger could not be read."""
     url = os.environ.get("RECOURSE_DATABASE_URL")
     if not url:
         sys.stderr.write("RECOURSE_DATABASE_URL is not set\n")
         return 2
-    return asyncio.run(_verify(url, os.environ.get("RECOURSE_LEDGER_SEAL_KEY", "").encode()))
+    try:
+        return asyncio.run(_verify(url, os.environ.get("RECOURSE_LEDGER_SEAL_KEY", "").encode()))
+    except LedgerUnreadableError as error:
+        sys.stderr.write(f"{error}\n")
+        return 2
 
 
 if __name__ == "__main__":

@@ -83,8 +83,20 @@ async def verify(
         yield finding
 
 
+class LedgerUnreadableError(Exception):
+    """The database does not answer, or has no ledger: nothing can be said about it."""
+
+
 async def verify_database(dsn: str, *, key: bytes = b"", noted: Mapping[int, bytes] = {}) -> AsyncIterator[Finding]:
-    """All findings in the database of the accounts service, as it is now."""
+    """All findings in the database of the accounts service, as it is now. Raises LedgerUnreadableError."""
+    try:
+        async for finding in _verify_database(dsn, key=key, noted=noted):
+            yield finding
+    except (OSError, ValueError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+        raise LedgerUnreadableError(f"the ledger cannot be read: {str(error) or type(error).__name__}") from error
+
+
+async def _verify_database(dsn: str, *, key: bytes, noted: Mapping[int, bytes]) -> AsyncIterator[Finding]:
     connection = await asyncpg.connect(dsn, server_settings={"timezone": "UTC", "application_name": "recourse-verify"})
     try:
         async with connection.transaction(isolation="repeatable_read", readonly=True):

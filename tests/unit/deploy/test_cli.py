@@ -104,3 +104,12 @@ def test_following_a_log_gives_complete_new_lines_and_survives_rotation(tmp_path
     assert follower.new_lines() == ["half"]
     log.write_text("rotated\n"[:4] + "\n")
     assert follower.new_lines() == ["rota"]
+
+
+def test_a_ledger_that_cannot_be_read_is_not_one_that_was_changed(capsys: pytest.CaptureFixture[str]) -> None:
+    url = "postgresql://accounts:hunter2@127.0.0.1:1/accounts"
+    result = CliRunner().invoke(build_app(), ["ledger", "verify", "--database-url", url])
+    assert result.exit_code == 2
+    told = capsys.readouterr().err + result.output
+    assert "the ledger cannot be read: " in told
+    assert "hunter2" not in told
