@@ -28,7 +28,7 @@ class Answer:
 def settings_for_tests(settings_class: type[SettingsT], **settings: Any) -> SettingsT:
     """Settings for parts of a service that run inside a test: what is not given is not used."""
     given: dict[str, Any] = {
-        "database_url": SecretStr("unused"),
+        "database_url": SecretStr("postgresql://unused"),
         "kafka_bootstrap_servers": "unused",
         "http_port": 0,
         "auth_jwks_url": "file:///unused",

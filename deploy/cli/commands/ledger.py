@@ -43,7 +43,7 @@ def verify(
 ) -> None:
     """Find edits, deletions, insertions, reordering and truncation; status 1 when there is something.
 
-    The status is 2 when the ledger cannot be read. Reads the whole ledger as it is at the start, beside the running service.
+    The status is 2 when the ledger cannot be read. Reads all of it as it is at the start, beside the running service.
     """
     url = database_url or Stack.attach(default_state_dir()).database_url("accounts")
     noted = dict(_noted(each) for each in seal or [])
