@@ -50,6 +50,7 @@ async def _failure(name: str, check: ReadyCheck) -> str | None:
         async with asyncio.timeout(CHECK_TIMEOUT_SECONDS):
             await check()
     except TimeoutError:
+        log.warning("not ready", check=name, error="timed out")
         return "timed out"
     except Exception as error:  # noqa: BLE001 - whatever a check raises is its answer
         log.warning("not ready", check=name, error=type(error).__name__, reason=str(error)[:200])

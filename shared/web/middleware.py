@@ -118,7 +118,8 @@ def _report(method: str, route: str, status: int, seconds: float, request_id: st
     duration.observe(seconds)
     if status < 400 and seconds < SLOW_SECONDS and _random_bits(32) % SUCCESSES_PER_LOG_LINE:
         return
-    write = log.error if status >= 500 else log.info
+    # A process that is not ready says so in a line of its own; it is no request that failed.
+    write = log.error if status >= 500 and not route.startswith("/health/") else log.info
     write(
         "request answered",
         method=method,

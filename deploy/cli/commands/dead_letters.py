@@ -62,11 +62,15 @@ def list_letters(
         table.add_row(each["fingerprint"], str(each["count"]), each["topic"], each["event_type"] or "-", reason)
     out.print(table)
     # Never cut: it is what the other commands are given.
-    letter = Column("letter", no_wrap=True, min_width=36)
-    table = Table(letter, "since", "customer", "group", "attempts", box=None)
+    letter, since = Column("letter", no_wrap=True, min_width=36), Column("since", no_wrap=True, min_width=20)
+    table = Table(letter, since, "customer", "group", "attempts", box=None)
     for each in letters["items"]:
         table.add_row(
-            each["id"], each["created_at"], each["customer_id"] or "-", each["fingerprint"], str(each["attempts"])
+            each["id"],
+            f"{each['created_at'][:19]}Z",
+            each["customer_id"] or "-",
+            each["fingerprint"],
+            str(each["attempts"]),
         )
     out.print(table)
 
