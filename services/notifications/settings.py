@@ -1,8 +1,8 @@
 """What notifications reads from its environment."""
 
-from typing import Annotated
+from typing import Annotated, Self
 
-from pydantic import Field, SecretStr, StringConstraints
+from pydantic import Field, SecretStr, StringConstraints, model_validator
 
 from shared.contracts.base import ShortText
 from shared.settings import ServiceSettings
@@ -25,3 +25,9 @@ class NotificationsSettings(ServiceSettings):
     )
     mail_from: AsciiAddress = "no-reply@recourse.example"
     organisation_name: ShortText = "Recourse"
+
+    @model_validator(mode="after")
+    def _has_all_of_a_login(self) -> Self:
+        if (self.smtp_username is None) != (self.smtp_password is None):
+            raise ValueError("RECOURSE_SMTP_USERNAME and RECOURSE_SMTP_PASSWORD are both needed to log in, or none")
+        return self
