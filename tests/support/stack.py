@@ -74,9 +74,7 @@ class Infra:
         name = f"{re.sub('[^a-z0-9_]', '_', name_hint.lower())[:40]}_{secrets.token_hex(4)}"
         connection = await asyncpg.connect(self.admin_url)
         try:
-            await connection.execute(
-                f'create database "{name}" owner "{_ROLE}" template "{template}" strategy file_copy'
-            )
+            await connection.execute(f'create database "{name}" owner "{_ROLE}" template "{template}"')
         finally:
             await connection.close()
         return postgres.url_for(self.admin_url, role=_ROLE, database=name, password=self._role_password)
@@ -150,8 +148,6 @@ def _started(stack: Stack) -> Infra:
     stack.up_infrastructure()
     infra = Infra(stack)
     infra.ensure_role()
-    # A thousand databases are created here. What is to outlive the machine is bench/'s; a killed server loses nothing.
-    postgres.execute(infra.admin_url, "alter system set fsync = off; select pg_reload_conf();")
     return infra
 
 
