@@ -10,13 +10,14 @@ from services.tickets.autoplay.runs import AfterFailure, RetryPolicy
 from services.tickets.settings import TicketsSettings
 from shared.settings import SettingsError, load_settings
 
-REQUIRED = ("DATABASE_URL", "KAFKA_BOOTSTRAP_SERVERS", "AUTH_ISSUER", "AUTH_AUDIENCE")
+REQUIRED = ("KAFKA_BOOTSTRAP_SERVERS", "AUTH_ISSUER", "AUTH_AUDIENCE")
 
 
 @pytest.fixture(autouse=True)
 def environment(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in REQUIRED:
         monkeypatch.setenv(f"RECOURSE_{name}", "x")
+    monkeypatch.setenv("RECOURSE_DATABASE_URL", "postgresql://x")
     monkeypatch.setenv("RECOURSE_HTTP_PORT", "0")
     monkeypatch.setenv("RECOURSE_AUTH_JWKS_URL", "file:///x")
 
