@@ -12,6 +12,7 @@ from shared.messaging.dead_letters import DEAD_SUFFIX
 from shared.messaging.kafka import MAX_RECORD_BYTES, KafkaError, KafkaSettings, make_admin, stop_client
 from shared.settings import KafkaAccess, SettingsError, load_settings
 
+_LISTED_SECONDS = 30
 TOPICS = (
     "purchases",
     "activity",
@@ -46,7 +47,11 @@ class TopicSettings(KafkaAccess):
 
 
 async def ensure_topics(kafka: KafkaSettings, *, partitions: int = 6, replication: int = 1) -> list[str]:
-    """Create the topics that do not exist yet and return their names. Existing ones are left as they are."""
+    """Create the topics that do not exist yet and return their names. Existing ones are left as they are.
+
+    Raises:
+        KafkaError, OSError: the broker cannot be reached, refuses, or does not list them in time.
+    """
     prefix = kafka.topic_prefix
     admin = make_admin(kafka, client_id="recourse-topics")
     try:
@@ -58,9 +63,17 @@ async def ensure_topics(kafka: KafkaSettings, *, partitions: int = 6, replicatio
                 [_new_topic(name, prefix, partitions, replication) for name in missing]
             )
             _raise_errors(response)
+            await _until_listed(admin, {prefix + name for name in missing})
         return [prefix + name for name in missing]
     finally:
         await stop_client(admin)
+
+
+async def _until_listed(admin: Any, topics: set[str]) -> None:
+    """Whoever asks the broker between its word that a topic is created and this moment is told that there is none."""
+    async with asyncio.timeout(_LISTED_SECONDS):
+        while not topics <= set(await admin.list_topics()):  # noqa: ASYNC110 - Kafka sends no word of it
+            await asyncio.sleep(0.05)
 
 
 def _new_topic(name: str, prefix: str, partitions: int, replication: int) -> Any:
