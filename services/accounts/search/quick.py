@@ -78,8 +78,10 @@ async def _by_parts(connection: Connection, text: str, number_of: NumberOf, limi
     results = Results()
     for detail in parts.details:
         sought = domain.classify(detail)
-        await _by_identifier(connection, sought, results, limit + 1)
-        await _by_details(connection, sought, number_of(detail), results, limit + 1)
+        # All of the text was looked up before, in vain.
+        if detail != text:
+            await _by_identifier(connection, sought, results, limit + 1)
+            await _by_details(connection, sought, number_of(detail), results, limit + 1)
         if sought.email and not results.customers:
             # With another end, such as .com in the place of .com.au.
             await _by_email_beginning(connection, sought.email.rpartition("@")[0] + "@", results, limit + 1)
