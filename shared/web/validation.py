@@ -62,8 +62,8 @@ def parse_body(adapter: TypeAdapter[Any], body: bytes) -> Any:
         value = adapter.validate_json(body, strict=True)
     except ValidationError as error:
         raise _problem_of(error, "body", body) from None
-    if b"\\u0000" in body and (fields := list(_fields_with_nul(orjson.loads(body), "body"))):
-        raise VALIDATION_FAILED(errors=[{"field": name, "message": _NUL} for name in fields[:_MAX_ERRORS]])
+    if b"\\u0000" in body and (nul := list(_fields_with_nul(orjson.loads(body), "body"))):
+        raise _refused(nul, _NUL)
     return value
 
 
@@ -87,30 +87,26 @@ def parse_query(model: type[ModelT], request: web.Request) -> ModelT:
     values: dict[str, Any] = {}
     for name, value in request.query.items():
         values.setdefault(name, []).append(value)
-    lists = {name for name in values if _is_list(model, name)}
-    if repeated := [name for name, given in values.items() if len(given) > 1 and name not in lists]:
-        raise _refused("query", repeated, _REPEATED)
+    lists = _lists(model)
+    if repeated := [_name("query", (name,)) for name, given in values.items() if len(given) > 1 and name not in lists]:
+        raise _refused(repeated, _REPEATED)
     return _parse_strings(
         model, {name: given if name in lists else given[0] for name, given in values.items()}, "query"
     )
 
 
-def _is_list(model: type[RequestModel], name: str) -> bool:
-    field = model.model_fields.get(name)
-    return field is not None and getattr(field.annotation, "__origin__", None) in {
-        list,
-        tuple,
-        set,
-        frozenset,
-    }
+@cache
+def _lists(model: type[RequestModel]) -> frozenset[str]:
+    kinds = {list, tuple, set, frozenset}
+    return frozenset(name for name, field in model.model_fields.items() if get_origin(field.annotation) in kinds)
 
 
 def _parse_strings(model: type[ModelT], values: dict[str, Any], place: str) -> ModelT:
     if nul := list(_fields_with_nul(values, place)):
-        raise VALIDATION_FAILED(errors=[{"field": name, "message": _NUL} for name in nul[:_MAX_ERRORS]])
+        raise _refused(nul, _NUL)
     # pydantic would take "10.00" and "1_0" for ten, which is hardly meant by an amount in minor units.
     if wrong := [name for name in values.keys() & _whole_numbers(model) if not _DIGITS.fullmatch(values[name])]:
-        raise _refused(place, sorted(wrong), _NO_NUMBER)
+        raise _refused([_name(place, (name,)) for name in sorted(wrong)], _NO_NUMBER)
     try:
         return model.model_validate(values)
     except ValidationError as error:
@@ -130,9 +126,10 @@ def _is_whole_number(annotation: Any) -> bool:
     )
 
 
-def _refused(place: str, names: Sequence[str], message: str) -> Problem:
-    errors: list[FieldError] = [{"field": _name(place, (name,)), "message": message} for name in names]
-    return VALIDATION_FAILED(errors=errors[:_MAX_ERRORS])
+def _refused(fields: Sequence[str], message: str) -> Problem:
+    """The same is wrong with all of these, as `_name` names them."""
+    errors: list[FieldError] = [{"field": field, "message": message} for field in fields[:_MAX_ERRORS]]
+    return VALIDATION_FAILED(errors=errors)
 
 
 def _problem_of(error: ValidationError, place: str, body: bytes | None = None) -> Problem:
