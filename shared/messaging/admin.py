@@ -70,7 +70,7 @@ async def ensure_topics(kafka: KafkaSettings, *, partitions: int = 6, replicatio
 
 
 async def _until_listed(admin: Any, topics: set[str]) -> None:
-    """Whoever asks the broker between its word that a topic is created and this moment is told that there is none."""
+    """Wait until the broker lists the topics: between its word that they are created and then it denies them."""
     async with asyncio.timeout(_LISTED_SECONDS):
         while not topics <= set(await admin.list_topics()):  # noqa: ASYNC110 - Kafka sends no word of it
             await asyncio.sleep(0.05)

@@ -1,6 +1,7 @@
 """How this code base talks to Kafka: the settings of every client, and records without aiokafka's types."""
 
 import asyncio
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Self
 
@@ -9,7 +10,7 @@ from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaError
 
 from shared.messaging.records import Record
-from shared.messaging.security import OPEN, KafkaSecurity
+from shared.messaging.security import security_options
 from shared.settings import KafkaAccess
 
 __all__ = [
@@ -29,18 +30,22 @@ MAX_RECORD_BYTES = 10_000_000
 
 @dataclass(frozen=True, slots=True)
 class KafkaSettings:
-    """Where Kafka is and how to get in. `topic_prefix` lets several installations share one cluster."""
+    """Where Kafka is, and how to get in: `security` has those arguments of the clients.
+
+    `topic_prefix` lets several installations share one cluster.
+    """
 
     bootstrap_servers: str
     topic_prefix: str = ""
     session_timeout_ms: int = 6_000
-    security: KafkaSecurity = field(default=OPEN, repr=False)
+    security: Mapping[str, Any] = field(default_factory=dict, repr=False, hash=False)
 
     @classmethod
     def of(cls, settings: KafkaAccess, *, session_timeout_ms: int = 6_000) -> Self:
         """What the environment says."""
-        security = KafkaSecurity.of(settings)
-        return cls(settings.kafka_bootstrap_servers, settings.topic_prefix, session_timeout_ms, security)
+        return cls(
+            settings.kafka_bootstrap_servers, settings.topic_prefix, session_timeout_ms, security_options(settings)
+        )
 
     def full_name(self, topic: str) -> str:
         """The topic's name on the cluster."""
@@ -55,7 +60,7 @@ def make_producer(settings: KafkaSettings, *, client_id: str) -> AIOKafkaProduce
     """An idempotent producer that waits for all in-sync replicas."""
     return AIOKafkaProducer(
         bootstrap_servers=settings.bootstrap_servers,
-        **settings.security.options(),
+        **settings.security,
         client_id=client_id,
         acks="all",
         enable_idempotence=True,
@@ -71,7 +76,7 @@ def make_consumer(settings: KafkaSettings, *, group: str | None, client_id: str)
     """A consumer that decodes nothing and commits nothing by itself."""
     return AIOKafkaConsumer(
         bootstrap_servers=settings.bootstrap_servers,
-        **settings.security.options(),
+        **settings.security,
         group_id=group,
         client_id=client_id,
         enable_auto_commit=False,
@@ -93,9 +98,7 @@ def make_consumer(settings: KafkaSettings, *, group: str | None, client_id: str)
 
 def make_admin(settings: KafkaSettings, *, client_id: str) -> AIOKafkaAdminClient:
     """A client that lists, describes and creates topics."""
-    return AIOKafkaAdminClient(
-        bootstrap_servers=settings.bootstrap_servers, client_id=client_id, **settings.security.options()
-    )
+    return AIOKafkaAdminClient(bootstrap_servers=settings.bootstrap_servers, client_id=client_id, **settings.security)
 
 
 def is_connection_fault(error: BaseException) -> bool:

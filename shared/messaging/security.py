@@ -1,48 +1,24 @@
 """How a client of Kafka proves who it is, and knows whom it talks to."""
 
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
 from shared.settings import KafkaAccess
 from shared.tls import client_context
 
 
-@dataclass(frozen=True, slots=True)
-class KafkaSecurity:
-    """Encryption and login. Without `ca_file` a broker's certificate must be signed by an authority of the system."""
+def security_options(access: KafkaAccess) -> dict[str, Any]:
+    """The keyword arguments of aiokafka's clients for encryption and login.
 
-    protocol: str = "PLAINTEXT"
-    mechanism: str = "SCRAM-SHA-512"
-    username: str | None = None
-    password: str | None = None
-    ca_file: Path | None = None
-    certificate_file: Path | None = None
-    key_file: Path | None = None
-
-    @classmethod
-    def of(cls, settings: KafkaAccess) -> Self:
-        """What the environment says."""
-        password = settings.kafka_sasl_password
-        return cls(
-            protocol=settings.kafka_security_protocol,
-            mechanism=settings.kafka_sasl_mechanism,
-            username=settings.kafka_sasl_username,
-            password=password.get_secret_value() if password else None,
-            ca_file=settings.kafka_ssl_ca_file,
-            certificate_file=settings.kafka_ssl_certificate_file,
-            key_file=settings.kafka_ssl_key_file,
+    Raises OSError for a certificate that cannot be read.
+    """
+    protocol = access.kafka_security_protocol
+    options: dict[str, Any] = {"security_protocol": protocol}
+    if protocol.endswith("SSL"):
+        options["ssl_context"] = client_context(
+            access.kafka_ssl_ca_file, access.kafka_ssl_certificate_file, access.kafka_ssl_key_file
         )
-
-    def options(self) -> dict[str, Any]:
-        """The keyword arguments of aiokafka's clients. Raises OSError for a certificate that cannot be read."""
-        options: dict[str, Any] = {"security_protocol": self.protocol}
-        if self.protocol.endswith("SSL"):
-            options["ssl_context"] = client_context(self.ca_file, self.certificate_file, self.key_file)
-        if self.protocol.startswith("SASL"):
-            options["sasl_mechanism"] = self.mechanism
-            options["sasl_plain_username"], options["sasl_plain_password"] = self.username, self.password
-        return options
-
-
-OPEN = KafkaSecurity()
+    if protocol.startswith("SASL") and access.kafka_sasl_password is not None:
+        options["sasl_mechanism"] = access.kafka_sasl_mechanism
+        options["sasl_plain_username"] = access.kafka_sasl_username
+        options["sasl_plain_password"] = access.kafka_sasl_password.get_secret_value()
+    return options

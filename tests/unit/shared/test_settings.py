@@ -117,7 +117,7 @@ def test_the_way_into_kafka_reaches_its_clients(monkeypatch: pytest.MonkeyPatch)
     for name, value in given.items():
         monkeypatch.setenv(f"RECOURSE_KAFKA_{name}", value)
     kafka = KafkaSettings.of(load_settings(ServiceSettings))
-    options = kafka.security.options()
+    options = dict(kafka.security)
     assert options.pop("ssl_context").verify_mode is ssl.CERT_REQUIRED
     assert options == {
         "security_protocol": "SASL_SSL",
