@@ -30,6 +30,13 @@ def customer(customer_id: str, version: int = 1, **changes: Any) -> CustomerChan
     return CustomerChanged.model_validate_json(orjson.dumps(data))
 
 
+async def open_shop(partition: Partition, customers: int, *hours: float) -> Partition:
+    """So many known customers, `c1` and on, and a lottery with draws that close so many hours from now."""
+    await partition.deliver(*(customer(f"c{n}") for n in range(1, customers + 1)))
+    await sell(partition, *hours)
+    return partition
+
+
 async def sell(partition: Partition, *hours: float, lottery: str = LOTTERY, first: int = 1, price: int = PRICE) -> None:
     """A lottery with an offer and draws, numbered from `first`, that close so many hours from now."""
     now = datetime.now(UTC)

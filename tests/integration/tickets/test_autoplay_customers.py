@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from shared.contracts import AutoplayCancelled, AutoplayRan, CustomerErased
-from tests.support.autoplays import act, create, customer, purchases, runner, sell, settle_down, shift
+from tests.support.autoplays import act, create, customer, open_shop, purchases, runner, sell, settle_down, shift
 from tests.support.http import ApiClient
 from tests.support.messaging import eventually
 from tests.support.partition import Partition
@@ -17,9 +17,7 @@ from tests.support.tickets import payment_refused
 @pytest.fixture
 async def shop(partition: Partition) -> Partition:
     """Known customers, and a lottery with one draw that is due and one that is not."""
-    await partition.deliver(*(customer(f"c{n}") for n in range(1, 5)))
-    await sell(partition, 12, 36)
-    return partition
+    return await open_shop(partition, 4, 12, 36)
 
 
 def erased(customer_id: str, version: int = 9) -> CustomerErased:

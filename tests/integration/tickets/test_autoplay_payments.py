@@ -15,6 +15,7 @@ from tests.support.autoplays import (
     customer,
     detail,
     events,
+    open_shop,
     purchases,
     runner,
     runs,
@@ -33,9 +34,7 @@ pytestmark = pytest.mark.requirement("T7")
 @pytest.fixture
 async def shop(partition: Partition) -> Partition:
     """A known customer, and a lottery with one draw that is due and two that are not."""
-    await partition.deliver(customer("c1"))
-    await sell(partition, 12, 36, 60)
-    return partition
+    return await open_shop(partition, 1, 12, 36, 60)
 
 
 async def retry_now(partition: Partition) -> None:

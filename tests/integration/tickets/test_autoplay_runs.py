@@ -22,6 +22,7 @@ from tests.support.autoplays import (
     customer,
     detail,
     events,
+    open_shop,
     purchases,
     runner,
     runs,
@@ -41,9 +42,7 @@ pytestmark = pytest.mark.requirement("T7")
 @pytest.fixture
 async def shop(partition: Partition) -> Partition:
     """Known customers, and a lottery with one draw that is due and two that are not."""
-    await partition.deliver(*(customer(f"c{n}") for n in range(1, 6)))
-    await sell(partition, 12, 36, 60)
-    return partition
+    return await open_shop(partition, 5, 12, 36, 60)
 
 
 async def test_a_due_draw_is_bought_like_any_other_purchase(shop: Partition, api: ApiClient) -> None:

@@ -13,7 +13,7 @@ from shared.contracts import (
     AutoplayResumed,
     AutoplaySkipped,
 )
-from tests.support.autoplays import BODY, LOTTERY, OFFER, act, create, customer, detail, runner, sell, settle_down
+from tests.support.autoplays import BODY, LOTTERY, OFFER, act, create, customer, detail, open_shop, runner, settle_down
 from tests.support.http import ApiClient
 from tests.support.partition import Partition
 
@@ -23,9 +23,7 @@ pytestmark = pytest.mark.requirement("T7")
 @pytest.fixture
 async def shop(partition: Partition) -> Partition:
     """A known customer, and a lottery whose draws are not due yet."""
-    await partition.deliver(customer("c1"))
-    await sell(partition, 30, 54, 78)
-    return partition
+    return await open_shop(partition, 1, 30, 54, 78)
 
 
 async def test_a_new_autoplay_shows_its_next_run_and_cost(shop: Partition, api: ApiClient) -> None:

@@ -7,7 +7,7 @@ import pytest
 
 from services.tickets.bulk.jobs import BulkRunner
 from services.tickets.settlement.jobs import OverduePayments
-from tests.support.autoplays import create, customer, purchases, runner, sell, settle_down, shift
+from tests.support.autoplays import create, open_shop, purchases, runner, settle_down, shift
 from tests.support.bad_rows import heal, poison
 from tests.support.http import ApiClient
 from tests.support.partition import Partition
@@ -32,9 +32,7 @@ async def test_overdue_payments(partition: Partition) -> None:
 @pytest.fixture
 async def shop(partition: Partition) -> Partition:
     """Known customers, and a lottery with one draw that is due and one that is not."""
-    await partition.deliver(*(customer(f"c{n}") for n in range(1, 6)))
-    await sell(partition, 12, 36)
-    return partition
+    return await open_shop(partition, 5, 12, 36)
 
 
 async def _bought(shop: Partition, number: int) -> set[str]:
