@@ -7,11 +7,13 @@ from shared.tls import client_context
 
 
 def security_options(access: KafkaAccess) -> dict[str, Any]:
-    """The keyword arguments of aiokafka's clients for encryption and login.
+    """The keyword arguments of aiokafka's clients for encryption and login; none where neither is asked for.
 
     Raises OSError for a certificate that cannot be read.
     """
     protocol = access.kafka_security_protocol
+    if protocol == "PLAINTEXT":
+        return {}
     options: dict[str, Any] = {"security_protocol": protocol}
     if protocol.endswith("SSL"):
         options["ssl_context"] = client_context(
