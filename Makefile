@@ -5,13 +5,15 @@ BIN := .venv/bin
 STAMP := .venv/.set-up
 PIP := $(BIN)/pip --disable-pip-version-check --no-input
 MIGRATIONS = $(wildcard services/*/migrations/*.sql services/*/*/migrations/*.sql shared/*/migrations/*.sql)
+# Each has servers of its own; the tests of a file stay together, and chaos, which lasts longest, comes first.
+WORKERS := -n 2 --dist loadfile --no-loadscope-reorder
 LOCK = env -u UV_FIND_LINKS $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --no-header --no-annotate pyproject.toml
 
 SHELL := bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help setup env lock demo up down status logs clean lint format test chaos bench
+.PHONY: help setup env lock demo up down status logs clean lint format test coverage chaos bench
 
 help:  ## list these commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  make %-8s %s\n", $$1, $$2 }'
@@ -47,8 +49,11 @@ format: $(STAMP)  ## put the code into the agreed format
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-test: lint  ## lint, then every test against real Kafka and PostgreSQL, with coverage
-	$(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder --cov --cov-report=term $(ARGS)
+test: lint  ## lint, then every test against real Kafka and PostgreSQL
+	$(BIN)/pytest $(WORKERS) $(ARGS)
+
+coverage: $(STAMP)  ## every test, and which lines and branches they run; takes a quarter longer
+	$(BIN)/pytest $(WORKERS) --cov --cov-report=term $(ARGS)
 
 chaos: $(STAMP)  ## kill everything at random and compare with a model; ROUNDS= kills, SEED=, REPORT=folder for the report
 	$(BIN)/python -m tests.chaos --rounds $(or $(ROUNDS),100) --seed $(or $(SEED),1) $(if $(REPORT),--report $(REPORT)) $(ARGS)

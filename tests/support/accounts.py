@@ -220,7 +220,12 @@ class Accounts:
 @asynccontextmanager
 async def running_accounts(infra: Infra, folder: Path, **settings: Any) -> AsyncIterator[Accounts]:
     """The service on a database of its own; `folder` gets the key set."""
-    url = await infra.create_database("accounts", prepare=prepare)
+    async with infra.prepared_database("accounts", prepare) as url, _accounts_on(url, folder, settings) as accounts:
+        yield accounts
+
+
+@asynccontextmanager
+async def _accounts_on(url: str, folder: Path, settings: dict[str, Any]) -> AsyncIterator[Accounts]:
     jwks = folder / "jwks.json"
     jwks.write_text(json.dumps(_JWKS))
     loaded = AccountsSettings.model_validate(

@@ -105,8 +105,10 @@ async def ward_of(infra: Infra, faults: Faults, breaker: Breaker | None = None) 
     async def build(_database: Database, _unit_of_work: UnitOfWork) -> Parts:
         return Parts(operations=[], handlers=faults.handlers(), lock=lock_customers)
 
-    url = await infra.create_database("ward", prepare=prepare_with_http)
-    async with partition_on(url, "ward", build, breaker) as partition:
+    async with (
+        infra.prepared_database("ward", prepare_with_http) as url,
+        partition_on(url, "ward", build, breaker) as partition,
+    ):
         yield Ward(partition, faults)
 
 

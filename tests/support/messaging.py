@@ -152,17 +152,21 @@ class Probe:
 @asynccontextmanager
 async def running_probe(infra: Infra, *, partitions: int = 3, replication: int = 1) -> AsyncIterator[Probe]:
     """A probe with a database and topics of its own."""
-    url = await infra.create_database("probe", prepare=prepare)
     kafka = KafkaSettings(infra.bootstrap_servers, infra.topic_prefix())
     await ensure_topics(kafka, partitions=partitions, replication=replication)
+    async with infra.prepared_database("probe", prepare) as url, _probe_on(url, kafka) as probe:
+        try:
+            yield probe
+        finally:
+            await probe.stop_consumers()
+
+
+@asynccontextmanager
+async def _probe_on(url: str, kafka: KafkaSettings) -> AsyncIterator[Probe]:
     database = await Database.connect(url, application="probe")
     try:
         async with EventPublisher(kafka, source=SOURCE) as publisher:
-            probe = Probe(url, kafka, database, UnitOfWork(database), publisher)
-            try:
-                yield probe
-            finally:
-                await probe.stop_consumers()
+            yield Probe(url, kafka, database, UnitOfWork(database), publisher)
     finally:
         await database.close()
 

@@ -114,8 +114,10 @@ async def partition_of(infra: Infra, service: Service[Any], **settings: Any) -> 
         built = service.build(Context(settings_for_tests(service.settings, **settings), database, unit_of_work))
         return built if isinstance(built, Parts) else await built
 
-    url = await infra.create_database(service.name, prepare=_migration_of(service))
-    async with partition_on(url, service.name, build) as partition:
+    async with (
+        infra.prepared_database(service.name, _migration_of(service)) as url,
+        partition_on(url, service.name, build) as partition,
+    ):
         yield partition
 
 

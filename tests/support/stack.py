@@ -5,27 +5,24 @@ RECOURSE_TEST_STACK=<state folder> keeps the pair running between sessions: star
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import json
 import os
-import re
 import secrets
 import tempfile
-from collections.abc import Awaitable, Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractAsyncContextManager, ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
-import asyncpg
 import psutil
 
 from deploy.local import postgres
 from deploy.local.config import StackConfig, ephemeral_config, state_root
 from deploy.local.errors import StackError
 from deploy.local.stack import Stack
+from tests.support.databases import Databases, Prepare
 
-Prepare = Callable[[str], Awaitable[None]]
 MakeStack = Callable[..., Stack]
 
 _ROLE = "recourse_tests"
@@ -37,8 +34,7 @@ class Infra:
 
     def __init__(self, stack: Stack) -> None:
         self.stack = stack
-        self._templates: dict[tuple[str, Prepare], str] = {}
-        self._template_lock = asyncio.Lock()
+        self._databases = Databases(stack.admin_url, role=_ROLE, password=stack.credentials.password(_ROLE))
 
     @property
     def bootstrap_servers(self) -> str:
@@ -54,38 +50,21 @@ class Infra:
         """A prefix for topic and consumer group names that nothing else uses."""
         return f"t{secrets.token_hex(4)}."
 
-    async def create_database(self, name_hint: str = "test", *, prepare: Prepare | None = None) -> str:
-        """Create a database owned by an ordinary role and return its URL.
+    async def create_database(self, name_hint: str = "test") -> str:
+        """Create an empty database owned by an ordinary role and return its URL."""
+        return await self._databases.create(name_hint)
 
-        `prepare(url)`, such as a migration, runs once per session for each pair of hint and function; later
-        databases are copies of what it left.
+    def prepared_database(self, name_hint: str, prepare: Prepare) -> AbstractAsyncContextManager[str]:
+        """The URL of a database as `prepare(url)`, such as a migration, leaves it, for the duration of the block.
+
+        `prepare` runs once per session for each pair of hint and function.
         """
-        if prepare is None:
-            return await self._create(name_hint, "template1")
-        async with self._template_lock:
-            template = self._templates.get((name_hint, prepare))
-            if template is None:
-                url = await self._create(f"{name_hint}_template", "template1")
-                await prepare(url)
-                template = self._templates[name_hint, prepare] = url.rpartition("/")[2]
-        return await self._create(name_hint, template)
-
-    async def _create(self, name_hint: str, template: str) -> str:
-        name = f"{re.sub('[^a-z0-9_]', '_', name_hint.lower())[:40]}_{secrets.token_hex(4)}"
-        connection = await asyncpg.connect(self.admin_url)
-        try:
-            await connection.execute(f'create database "{name}" owner "{_ROLE}" template "{template}"')
-        finally:
-            await connection.close()
-        return postgres.url_for(self.admin_url, role=_ROLE, database=name, password=self._role_password)
-
-    @property
-    def _role_password(self) -> str:
-        return self.stack.credentials.password(_ROLE)
+        return self._databases.lent(name_hint, prepare)
 
     def ensure_role(self) -> None:
         """Make sure that the role which owns the tests' databases exists."""
-        postgres.create_role_and_database(self.admin_url, role=_ROLE, database=_ROLE, password=self._role_password)
+        password = self.stack.credentials.password(_ROLE)
+        postgres.create_role_and_database(self.admin_url, role=_ROLE, database=_ROLE, password=password)
 
 
 @contextmanager

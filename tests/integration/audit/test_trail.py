@@ -48,14 +48,13 @@ class Trail:
 
 @pytest.fixture
 async def trail(infra: Infra, tmp_path: Path) -> AsyncIterator[Trail]:
-    database = await Database.connect(
-        await infra.create_database("audit", prepare=prepare_with_http), application="test"
-    )
-    try:
-        async with serving_operations(operations_of(AuditApi(database)), tmp_path) as api:
-            yield Trail(UnitOfWork(database), api)
-    finally:
-        await database.close()
+    async with infra.prepared_database("audit", prepare_with_http) as url:
+        database = await Database.connect(url, application="test")
+        try:
+            async with serving_operations(operations_of(AuditApi(database)), tmp_path) as api:
+                yield Trail(UnitOfWork(database), api)
+        finally:
+            await database.close()
 
 
 async def test_an_entry_says_who_did_what_when_and_why(trail: Trail) -> None:

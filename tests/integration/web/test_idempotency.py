@@ -96,10 +96,10 @@ async def prepare(dsn: str) -> None:
 
 @pytest_asyncio.fixture(loop_scope="session")
 async def database(infra: Infra) -> AsyncIterator[Database]:
-    dsn = await infra.create_database("web", prepare=prepare)
-    database = await Database.connect(dsn, application="tests")
-    yield database
-    await database.close()
+    async with infra.prepared_database("web", prepare) as url:
+        database = await Database.connect(url, application="tests")
+        yield database
+        await database.close()
 
 
 @pytest.fixture
