@@ -149,7 +149,11 @@ async def run(service: Service[SettingsT], settings: SettingsT) -> None:
 async def _run_parts(
     service: Service[Any], settings: ServiceSettings, unit_of_work: UnitOfWork, parts: Parts, stop: asyncio.Event
 ) -> None:
-    kafka = KafkaSettings.of(settings, session_timeout_ms=settings.kafka_session_timeout_ms)
+    kafka = KafkaSettings.of(
+        settings,
+        session_timeout_ms=settings.kafka_session_timeout_ms,
+        fetch_wait_ms=settings.kafka_fetch_wait_ms,
+    )
     consumer = Consumer(
         name=settings.topic_prefix + service.name,
         kafka=kafka,

@@ -98,6 +98,7 @@ class ServiceSettings(KafkaAccess):
     migration_database_url: DatabaseUrl | None = None
     database_pool_size: int = Field(default=10, ge=2, le=100)
     kafka_session_timeout_ms: int = Field(default=6_000, ge=1_000, le=300_000)
+    kafka_fetch_wait_ms: int = Field(default=40, ge=1, le=5_000)
     http_host: str = "127.0.0.1"
     http_port: int = Field(ge=0, le=65_535)
     auth_jwks_url: str = Field(pattern=r"^(https?|file)://")

@@ -13,6 +13,8 @@ AsciiAddress = Annotated[str, StringConstraints(max_length=254, pattern=r"^[!-?A
 class NotificationsSettings(ServiceSettings):
     """The shared settings, and how mail is sent and in whose name."""
 
+    # Nobody waits for a mail by the tenth of a second, and larger batches leave the processors to others.
+    kafka_fetch_wait_ms: int = Field(default=200, ge=1, le=5_000)
     smtp_host: str = "127.0.0.1"
     smtp_port: int = Field(default=25, ge=1, le=65_535)
     smtp_username: str | None = None

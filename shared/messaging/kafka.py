@@ -38,14 +38,14 @@ class KafkaSettings:
     bootstrap_servers: str
     topic_prefix: str = ""
     session_timeout_ms: int = 6_000
+    fetch_wait_ms: int = 40
     security: Mapping[str, Any] = field(default_factory=dict, repr=False, hash=False)
 
     @classmethod
-    def of(cls, settings: KafkaAccess, *, session_timeout_ms: int = 6_000) -> Self:
-        """What the environment says."""
-        return cls(
-            settings.kafka_bootstrap_servers, settings.topic_prefix, session_timeout_ms, security_options(settings)
-        )
+    def of(cls, settings: KafkaAccess, **consumer: int) -> Self:
+        """What the environment says; `consumer` are the times of a consumer that are not the usual ones."""
+        security = security_options(settings)
+        return cls(settings.kafka_bootstrap_servers, settings.topic_prefix, security=security, **consumer)
 
     def full_name(self, topic: str) -> str:
         """The topic's name on the cluster."""
@@ -92,7 +92,7 @@ def make_consumer(settings: KafkaSettings, *, group: str | None, client_id: str)
         # is much, or so long. Answered for each single record, under load, they would be a third of the work of a
         # service: each names every partition. A partition with a backlog that was not taken in time waits as long.
         fetch_min_bytes=65_536,
-        fetch_max_wait_ms=40,
+        fetch_max_wait_ms=settings.fetch_wait_ms,
     )
 
 
