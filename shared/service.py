@@ -20,20 +20,21 @@ import uvloop
 from shared.audit import GRANTS as AUDIT_GRANTS
 from shared.audit import MIGRATIONS as AUDIT_MIGRATIONS
 from shared.audit import AuditApi
-from shared.db import Database, MigrationError, MigrationSource, migrate
+from shared.db import Database, MigrationError, MigrationSource, Schema, SchemaBehindError, is_transient, migrate
 from shared.dead_letters import DeadLettersApi
 from shared.messaging import MIGRATIONS as MESSAGING_MIGRATIONS
 from shared.messaging import AnyHandler, BacklogGauges, Consumer, KafkaSettings, Relay, UnitOfWork
 from shared.messaging.batch import Lock
 from shared.settings import ServiceSettings, SettingsError, load_settings, slips
 from shared.telemetry.logging import configure_logging, get_logger
-from shared.waiting import keep_running, sweep_until
+from shared.waiting import keep_running, sweep_until, until
 from shared.web import MIGRATIONS as WEB_MIGRATIONS
 from shared.web import CannotListenError, Operation, build_app, forget_before, operations_of, serving, stop_on_signals
 
 log = get_logger(__name__)
 
 KEEP_ANSWERS = timedelta(days=7)
+_LOOK_EVERY_SECONDS = 1.0
 
 SettingsT = TypeVar("SettingsT", bound=ServiceSettings)
 # Runs until the event is set, then returns soon.
@@ -149,6 +150,7 @@ async def run(service: Service[SettingsT], settings: SettingsT) -> None:
 async def _run_parts(
     service: Service[Any], settings: ServiceSettings, unit_of_work: UnitOfWork, parts: Parts, stop: asyncio.Event
 ) -> None:
+    schema = Schema(unit_of_work.database, service.migration_sources())
     kafka = KafkaSettings.of(
         settings,
         session_timeout_ms=settings.kafka_session_timeout_ms,
@@ -168,15 +170,16 @@ async def _run_parts(
         version=service.version,
         operations=[*parts.operations, *_own_operations(unit_of_work, consumer)],
         settings=settings,
-        ready_checks={"database": unit_of_work.database.ping, "consumer": consumer.check},
+        ready_checks={"database": unit_of_work.database.ping, "schema": schema.check, "consumer": consumer.check},
     )
     jobs_stop = asyncio.Event()
+    start = partial(_kept_running, schema, jobs_stop)
     jobs: list[Job] = [*parts.jobs, BacklogGauges(unit_of_work.database).run, partial(_forget_answers, unit_of_work)]
     background = [
-        _kept_running(consumer.run, jobs_stop, name="consumer"),
-        *(_kept_running(partial(job, jobs_stop), jobs_stop, name=_name_of(job)) for job in jobs),
+        start(consumer.run, name="consumer"),
+        *(start(partial(job, jobs_stop), name=_name_of(job)) for job in jobs),
     ]
-    relay_task = _kept_running(relay.run, jobs_stop, name="relay")
+    relay_task = start(relay.run, name="relay")
     async with serving(app, settings.http_host, settings.http_port) as url:
         log.info("serving", url=url)
         await _until_stopped(stop, [*background, relay_task])
@@ -190,8 +193,24 @@ async def _run_parts(
     log.info("stopped")
 
 
-def _kept_running(run: Callable[[], Awaitable[None]], stop: asyncio.Event, *, name: str) -> asyncio.Task[None]:
-    return asyncio.create_task(keep_running(stop, run, name=name), name=name)
+def _kept_running(
+    schema: Schema, stop: asyncio.Event, run: Callable[[], Awaitable[None]], *, name: str
+) -> asyncio.Task[None]:
+    return asyncio.create_task(keep_running(stop, partial(_once_migrated, schema, stop, run), name=name), name=name)
+
+
+async def _once_migrated(schema: Schema, stop: asyncio.Event, run: Callable[[], Awaitable[None]]) -> None:
+    """Run when the tables are there: events that come before what they are kept in would end as dead letters."""
+    while not stop.is_set():
+        try:
+            await schema.check()
+        except Exception as error:
+            if not isinstance(error, SchemaBehindError) and not is_transient(error):
+                raise
+            await until(stop, _LOOK_EVERY_SECONDS)
+        else:
+            return await run()
+    return None
 
 
 def _name_of(job: Job) -> str:

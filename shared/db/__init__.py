@@ -6,6 +6,7 @@ from shared.db.faults import is_transient
 from shared.db.group_commit import GroupCommit
 from shared.db.migrations import MigrationError, MigrationSource, migrate
 from shared.db.rows import columns, insert_rows, insertion
+from shared.db.schema import Schema, SchemaBehindError
 from shared.db.together import Statement, execute_together
 
 __all__ = [
@@ -14,6 +15,8 @@ __all__ = [
     "GroupCommit",
     "MigrationError",
     "MigrationSource",
+    "Schema",
+    "SchemaBehindError",
     "Statement",
     "array",
     "columns",
