@@ -2,7 +2,7 @@
 
 from shared.db.arrays import array
 from shared.db.database import Connection, Database
-from shared.db.faults import is_transient
+from shared.db.faults import is_transient, words_of
 from shared.db.group_commit import GroupCommit
 from shared.db.migrations import MigrationError, MigrationSource, migrate
 from shared.db.rows import columns, insert_rows, insertion
@@ -25,4 +25,5 @@ __all__ = [
     "insertion",
     "is_transient",
     "migrate",
+    "words_of",
 ]

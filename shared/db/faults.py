@@ -1,4 +1,4 @@
-"""Which database errors pass by themselves, so that the same work may be tried again."""
+"""Which database errors pass by themselves, so that the same work may be tried again, and what errors say."""
 
 import asyncpg
 
@@ -26,3 +26,8 @@ def is_transient(error: BaseException) -> bool:
 def _says_closed(error: asyncpg.InterfaceError) -> bool:
     message = str(error).lower()
     return any(word in message for word in ("closed", "closing", "released", "another operation"))
+
+
+def words_of(error: BaseException) -> str:
+    """What an error says, or its kind: a time-out, for one, says nothing."""
+    return str(error) or type(error).__name__

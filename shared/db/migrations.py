@@ -9,6 +9,7 @@ from pathlib import Path
 import asyncpg
 
 from shared.db.database import Connection
+from shared.db.faults import words_of
 
 _NAME = re.compile(r"^(\d{4})_[a-z0-9_]+\.sql$")
 _LOCK = int.from_bytes(hashlib.sha256(b"recourse migrations").digest()[:8], "big", signed=True)
@@ -71,7 +72,7 @@ async def _connect(dsn: str) -> Connection:
     try:
         return await asyncpg.connect(dsn, server_settings=settings)
     except (OSError, ValueError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
-        raise MigrationError(f"the database cannot be reached: {str(error) or type(error).__name__}") from error
+        raise MigrationError(f"the database cannot be reached: {words_of(error)}") from error
 
 
 async def _apply_source(connection: Connection, source: MigrationSource) -> list[str]:

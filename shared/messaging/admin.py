@@ -8,6 +8,7 @@ from aiokafka.admin import NewTopic
 from aiokafka.errors import TopicAlreadyExistsError, for_code
 from pydantic import Field
 
+from shared.db import words_of
 from shared.messaging.dead_letters import DEAD_SUFFIX
 from shared.messaging.kafka import MAX_RECORD_BYTES, KafkaError, KafkaSettings, make_admin, stop_client
 from shared.settings import KafkaAccess, SettingsError, load_settings
@@ -106,7 +107,7 @@ def main() -> int:
         sys.stderr.write(f"topics: {error}\n")
         return 2
     except (KafkaError, OSError) as error:
-        sys.stderr.write(f"topics: could not be created: {str(error) or type(error).__name__}\n")
+        sys.stderr.write(f"topics: could not be created: {words_of(error)}\n")
         return 1
     sys.stdout.write(f"topics created: {', '.join(created) if created else 'none missing'}\n")
     return 0

@@ -15,7 +15,7 @@ from services.accounts.evidence import seals
 from services.accounts.evidence.seals import Heads, root_of, seal_hash
 from services.accounts.ledger import chain
 from services.accounts.ledger.entries import NOT_MOVED, Account, Entry
-from shared.db import Connection
+from shared.db import Connection, words_of
 
 _FETCHED_AT_A_TIME = 2000
 
@@ -93,7 +93,7 @@ async def verify_database(dsn: str, *, key: bytes = b"", noted: Mapping[int, byt
         async for finding in _verify_database(dsn, key=key, noted=noted):
             yield finding
     except (OSError, ValueError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
-        raise LedgerUnreadableError(f"the ledger cannot be read: {str(error) or type(error).__name__}") from error
+        raise LedgerUnreadableError(f"the ledger cannot be read: {words_of(error)}") from error
 
 
 async def _verify_database(dsn: str, *, key: bytes, noted: Mapping[int, bytes]) -> AsyncIterator[Finding]:
