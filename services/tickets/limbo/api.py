@@ -73,7 +73,7 @@ class LimboApi:
         self._unit_of_work = unit_of_work
         self._database = unit_of_work.database
 
-    @operation("GET", "/v1/limbo-tickets", permission="tickets:resolve", summary="Tickets in limbo",
+    @operation("GET", "/v1/limbo-tickets", permission="limbo:read", summary="Tickets in limbo",
                tags=("limbo",))  # fmt: skip
     async def list_limbo_tickets(self, ctx: RequestContext, query: LimboQuery) -> Page[LimboItem]:
         """Over all customers, the one that has waited longest first."""

@@ -35,6 +35,8 @@ def test_a_viewer_only_reads_and_unmasks_single_fields() -> None:
         ("notes:write", Role.AGENT),
         ("ledger:withdraw", Role.AGENT),
         ("tickets:cancel", Role.AGENT),
+        ("tickets:resolve", Role.AGENT),
+        ("limbo:read", Role.SUPERVISOR),
         ("dead_letters:manage", Role.SUPERVISOR),
         ("ledger:approve", Role.SUPERVISOR),
         ("rules:write", Role.ADMINISTRATOR),
