@@ -3,7 +3,7 @@ is found among them by halving, and a filter without an index looks at a bounded
 """
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
 from services.accounts.ledger.entries import Entry, Kind, Status
@@ -86,6 +86,8 @@ class Span(NamedTuple):
     high: int
 
 
+# What the database tells two times apart by.
+_INSTANT = timedelta(microseconds=1)
 EVERYTHING = Span(0, 2**63 - 1)
 
 
@@ -196,8 +198,8 @@ async def balance(connection: Connection, customer_id: str) -> Balance | None:
 
 
 async def balance_at(connection: Connection, customer_id: str, moment: datetime) -> Balance:
-    """The balance after all that was booked before the moment."""
-    seq = await last_before(connection, customer_id, moment)
+    """The balance after all that was booked up to and at the moment."""
+    seq = await last_before(connection, customer_id, moment + _INSTANT)
     row = await connection.fetchrow(
         """select e.balance, (select currency from accounts a where a.customer_id = e.customer_id),
                   (select coalesce(sum(amount), 0)::bigint from held_withdrawals h

@@ -50,7 +50,9 @@ class TransactionPath(CustomerPath):
 class BalanceQuery(RequestModel):
     """When."""
 
-    at: Instant | None = Field(default=None, description="The balance after all that was booked before this time.")
+    at: Instant | None = Field(
+        default=None, description="The balance after all that was booked up to and at this time."
+    )
 
 
 class TransactionView(ResponseModel):

@@ -120,6 +120,10 @@ async def test_periods_and_the_balance_at_a_moment(accounts: Accounts) -> None:
     for number, time in enumerate(times):
         answer = await accounts.call("GET", f"/v1/customers/c1/balance?at={time}", status=200)
         assert (answer["balance"], answer["as_of_seq"]) == (1000 * number, 3 * number)
+    booked = {line["recorded_at"]: line for line in reversed(await pages(accounts, "", limit=100))}
+    for time, line in booked.items():
+        answer = await accounts.call("GET", f"/v1/customers/c1/balance?at={time}", status=200)
+        assert (answer["balance"], answer["as_of_seq"]) == (line["balance"], line["seq"])
 
 
 async def download(accounts: Accounts, what: str) -> str:
