@@ -1,7 +1,7 @@
-"""HTTP operations of the second person: what waits, approve, reject."""
+"""HTTP operations on withdrawals as they are now, and those of the second person: what waits, approve, reject."""
 
 from datetime import UTC, datetime
-from typing import Annotated
+from typing import Annotated, Literal
 from uuid import UUID
 
 from pydantic import Field
@@ -33,7 +33,7 @@ from shared.web import (
     operation,
 )
 
-WITHDRAWAL_NOT_FOUND = ProblemType(404, "withdrawal_not_found", "No such held withdrawal")
+WITHDRAWAL_NOT_FOUND = ProblemType(404, "withdrawal_not_found", "No such withdrawal")
 SECOND_PERSON_REQUIRED = ProblemType(403, "second_person_required", "Another person must decide on the withdrawal")
 WITHDRAWAL_DECIDED = ProblemType(409, "withdrawal_decided", "The withdrawal was approved or rejected before")
 
@@ -70,11 +70,11 @@ class Rejection(RequestModel):
 
 
 class HeldWithdrawalView(ResponseModel):
-    """A withdrawal that needs or needed a second person. `amount` is in minor units of `currency`."""
+    """A withdrawal, `amount` in minor units of `currency`; a `booked` one needed no second person."""
 
     customer_id: str
     withdrawal_id: UUID
-    state: State
+    state: State | Literal["booked"]
     amount: int
     currency: str
     type: str = Field(validation_alias="method")
@@ -82,7 +82,7 @@ class HeldWithdrawalView(ResponseModel):
     internal_note: Annotated[str | None, Personal("prose")]
     requested_by: str
     requested_at: datetime
-    pending_seq: int = Field(description="Number of the line of the history that announced it.")
+    pending_seq: int | None = Field(description="Number of the line of the history that announced it.")
     decided_by: str | None
     decided_at: datetime | None
     decision_reason: Annotated[str | None, Personal("prose")]
@@ -108,13 +108,15 @@ class ApprovalsApi:
         )
 
     @operation("GET", "/v1/customers/{customer_id}/withdrawals/{withdrawal_id}", permission="ledger:read",
-               summary="A withdrawal that needs or needed a second person", tags=_TAGS,
-               problems=(WITHDRAWAL_NOT_FOUND,))  # fmt: skip
-    async def get_held_withdrawal(self, path: WithdrawalPath) -> HeldWithdrawalView:
-        """Who asked for it, who decided, and why."""
+               summary="A withdrawal", tags=_TAGS, problems=(WITHDRAWAL_NOT_FOUND,))  # fmt: skip
+    async def get_withdrawal(self, path: WithdrawalPath) -> HeldWithdrawalView:
+        """Who asked for it and, when it needed a second person, who decided and why."""
+        which = path.customer_id, path.withdrawal_id
         async with self._database.read() as connection:
-            found = await store.withdrawal(connection, path.customer_id, path.withdrawal_id)
-        return HeldWithdrawalView.model_validate(found or _refuse_unknown(path))
+            found = await store.withdrawal(connection, *which) or await store.booked_at_once(connection, *which)
+        if found is None:
+            raise WITHDRAWAL_NOT_FOUND(f"Customer {path.customer_id} has no withdrawal {path.withdrawal_id}.")
+        return HeldWithdrawalView.model_validate(found)
 
     @operation("POST", "/v1/customers/{customer_id}/withdrawals/{withdrawal_id}/approval", permission="ledger:approve",
                idempotent=True, summary="Approve a held withdrawal", tags=_TAGS,
@@ -176,13 +178,10 @@ async def _settle(
 
 
 def _to_be_decided(ctx: RequestContext, path: WithdrawalPath, found: HeldWithdrawal | None) -> HeldWithdrawal:
-    held = found or _refuse_unknown(path)
-    if held.state != "pending":
-        raise WITHDRAWAL_DECIDED(f"It was {held.state} by {held.decided_by}.", state=held.state)
-    if held.requested_by == ctx.principal.subject:
+    if found is None:
+        raise WITHDRAWAL_NOT_FOUND(f"Customer {path.customer_id} has no held withdrawal {path.withdrawal_id}.")
+    if found.state != "pending":
+        raise WITHDRAWAL_DECIDED(f"It was {found.state} by {found.decided_by}.", state=found.state)
+    if found.requested_by == ctx.principal.subject:
         raise SECOND_PERSON_REQUIRED("Whoever asked for a withdrawal cannot decide on it.")
-    return held
-
-
-def _refuse_unknown(path: WithdrawalPath) -> HeldWithdrawal:
-    raise WITHDRAWAL_NOT_FOUND(f"Customer {path.customer_id} has no held withdrawal {path.withdrawal_id}.")
+    return found

@@ -67,6 +67,21 @@ async def withdrawal(connection: Connection, customer_id: str, withdrawal_id: UU
     return HeldWithdrawal(*row) if row else None
 
 
+async def booked_at_once(connection: Connection, customer_id: str, withdrawal_id: UUID) -> dict[str, Any] | None:
+    """A withdrawal that needed no second person, as the fields of one that did."""
+    row = await connection.fetchrow(
+        """select customer_id, $3::uuid as withdrawal_id, status as state, amount_out as amount, currency, method,
+                  description, internal_note, actor as requested_by, recorded_at as requested_at,
+                  null::bigint as pending_seq, null as decided_by, null::timestamptz as decided_at,
+                  null as decision_reason, seq as settled_seq
+           from ledger_entries
+           where customer_id = $1 and cause_id = $2 and kind = 'withdrawal' and cause_kind = 'withdrawal'
+             and status = 'booked'""",
+        customer_id, str(withdrawal_id), withdrawal_id,
+    )  # fmt: skip
+    return dict(row) if row else None
+
+
 async def withdrawals(connection: Connection, state: State, *, after: UUID | None, limit: int) -> list[HeldWithdrawal]:
     """Held withdrawals of all customers in a state, the oldest first."""
     rows = await connection.fetch(

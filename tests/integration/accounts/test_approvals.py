@@ -55,6 +55,23 @@ async def test_an_account_gets_no_currency_that_there_is_not(accounts: Accounts)
     assert (await adjust(accounts, "in", 100, "k1", currency="AUD"))["currency"] == "AUD"
 
 
+@pytest.mark.requirement("A11")
+async def test_a_withdrawal_that_nobody_has_to_approve_is_read_by_its_id_as_well(accounts: Accounts) -> None:
+    await credited(accounts, "c1")
+    booked = await withdraw(accounts, "c1", "k1", amount=300)
+    path = f"/v1/customers/c1/withdrawals/{booked['withdrawal_id']}"
+    found = await accounts.call("GET", path, status=200)
+    assert (found["state"], found["amount"], found["type"], found["requested_by"]) == (
+        "booked",
+        300,
+        "cheque",
+        "agent-7",
+    )
+    assert (found["settled_seq"], found["pending_seq"], found["decided_by"]) == (booked["seq"], None, None)
+    assert (await decide(accounts, booked, "approval", "k2", status=404))["code"] == "withdrawal_not_found"
+    assert (await accounts.call("GET", path.replace("c1", "c2"), status=404))["code"] == "withdrawal_not_found"
+
+
 @pytest.mark.requirement("A8", "A11", "A12")
 async def test_a_large_withdrawal_holds_the_money_until_it_is_approved(accounts: Accounts) -> None:
     await credited(accounts, "c1")
@@ -81,6 +98,7 @@ async def test_a_large_withdrawal_holds_the_money_until_it_is_approved(accounts:
         "Paid out",
     )
     assert line["cause_id"] == held["withdrawal_id"]
+    assert await accounts.call("GET", f"/v1/customers/c1/withdrawals/{held['withdrawal_id']}", status=200) == settled
     debited = (await accounts.published("balances"))[-1]
     assert (debited["event"], debited["kind"], debited["amount"]) == ("debited", "withdrawal", 1500)
     pending = await accounts.call("GET", f"/v1/customers/c1/transactions/{held['seq']}", status=200)
