@@ -3,7 +3,7 @@
 from typing import Any
 
 from services.tickets.autoplay import store
-from services.tickets.autoplay.domain import Autoplay, Refused, Terms
+from services.tickets.autoplay.domain import Autoplay, Refused, Terms, shown
 from services.tickets.autoplay.runs import MOST
 from services.tickets.autoplay.surroundings_store import customers
 from services.tickets.draws.store import lottery_named, offer
@@ -59,29 +59,7 @@ def audited(
         action,
         f"autoplay:{after.autoplay_id}",
         customer_id=after.customer_id,
-        before=_shown(before) if before else {},
-        after=_shown(after) | details,
+        before=shown(before) if before else {},
+        after=shown(after) | details,
         reason=reason,
     )
-
-
-def _shown(autoplay: Autoplay) -> dict[str, Any]:
-    terms = autoplay.terms
-    schedule = terms.schedule
-    return {
-        "status": autoplay.state.value,
-        "resumes_at": autoplay.resume_at,
-        "lottery": terms.lottery,
-        "offer_id": terms.offer_id,
-        "games": terms.games,
-        "schedule": {
-            "cadence": schedule.cadence.value,
-            "weekdays": [day.value for day in schedule.weekdays],
-            "every": schedule.every,
-            "first_draw_number": schedule.first_draw_number,
-            "day_of_month": schedule.day_of_month,
-        },
-        "payment_method": terms.payment_method,
-        "spending_limit": terms.spending_limit,
-        "time_zone": terms.time_zone,
-    }

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
-from typing import Literal
+from typing import Any, Literal
 
 from services.tickets.autoplay.schedule import Schedule
 
@@ -199,6 +199,39 @@ class Entry:
 
     autoplay: Autoplay
     fact: Fact
+    before: Autoplay
+
+    @property
+    def changed(self) -> tuple[dict[str, Any], dict[str, Any]]:
+        """What somebody made different, before and after; the status is the entry's own."""
+        if self.fact.event not in {Event.CHANGED, Event.PAUSED}:
+            return {}, {}
+        before, after = shown(self.before), shown(self.autoplay)
+        names = [name for name in after if name != "status" and before[name] != after[name]]
+        return {name: before[name] for name in names}, {name: after[name] for name in names}
+
+
+def shown(autoplay: Autoplay) -> dict[str, Any]:
+    """What people can change of an AutoPlay, under the names that HTTP has for it."""
+    terms = autoplay.terms
+    schedule = terms.schedule
+    return {
+        "status": autoplay.state.value,
+        "resumes_at": autoplay.resume_at,
+        "lottery": terms.lottery,
+        "offer_id": terms.offer_id,
+        "games": terms.games,
+        "schedule": {
+            "cadence": schedule.cadence.value,
+            "weekdays": [day.value for day in schedule.weekdays],
+            "every": schedule.every,
+            "first_draw_number": schedule.first_draw_number,
+            "day_of_month": schedule.day_of_month,
+        },
+        "payment_method": terms.payment_method,
+        "spending_limit": terms.spending_limit,
+        "time_zone": terms.time_zone,
+    }
 
 
 def apply(autoplay: Autoplay, fact: Fact) -> Autoplay | Ignored | Refused:
@@ -234,10 +267,11 @@ class Changes:
 
     def apply(self, autoplay_id: str, fact: Fact) -> Entry | Ignored | Refused:
         """Apply a fact to one of them by the table."""
-        after = apply(self._autoplays[autoplay_id], fact)
+        before = self._autoplays[autoplay_id]
+        after = apply(before, fact)
         if not isinstance(after, Autoplay):
             return after
         self._autoplays[autoplay_id] = after
-        entry = Entry(after, fact)
+        entry = Entry(after, fact, before)
         self.made.append(entry)
         return entry

@@ -7,7 +7,7 @@ from typing import Any
 
 import asyncpg
 
-from services.tickets.autoplay.domain import Autoplay, Entry, Event, State, Terms
+from services.tickets.autoplay.domain import Autoplay, Entry, Event, State, Terms, shown
 from services.tickets.autoplay.schedule import Cadence, Schedule, Weekday
 from shared.db import Connection, columns
 
@@ -35,6 +35,8 @@ class TimelineEntry:
     reason: str | None
     draw_number: int | None
     order_id: str | None
+    before: dict[str, Any]
+    after: dict[str, Any]
 
 
 async def insert(connection: Connection, autoplay: Autoplay, *, actor: str) -> None:
@@ -45,9 +47,10 @@ async def insert(connection: Connection, autoplay: Autoplay, *, actor: str) -> N
         *_row(autoplay),
     )
     await connection.execute(
-        """insert into autoplay_timeline (customer_id, autoplay_id, version, state, event, occurred_at, actor)
-           values ($1, $2, $3, $4, 'created', $5, $6)""",
+        """insert into autoplay_timeline (customer_id, autoplay_id, version, state, event, occurred_at, actor, after)
+           values ($1, $2, $3, $4, 'created', $5, $6, $7)""",
         autoplay.customer_id, autoplay.autoplay_id, autoplay.version, autoplay.state, autoplay.created_at, actor,
+        {name: value for name, value in shown(autoplay).items() if name not in {"status", "resumes_at"}},
     )  # fmt: skip
 
 
@@ -76,9 +79,10 @@ async def save(connection: Connection, entries: Sequence[Entry]) -> None:
     )
     await connection.execute(
         """insert into autoplay_timeline (customer_id, autoplay_id, version, state, event, occurred_at, actor, code,
-                                          reason, draw_number, order_id)
+                                          reason, draw_number, order_id, before, after)
            select * from unnest($1::text[], $2::text[], $3::bigint[], $4::text[], $5::text[], $6::timestamptz[],
-                                $7::text[], $8::text[], $9::text[], $10::bigint[], $11::text[])""",
+                                $7::text[], $8::text[], $9::text[], $10::bigint[], $11::text[], $12::jsonb[],
+                                $13::jsonb[])""",
         *zip(*(_timeline_row(entry) for entry in entries), strict=True),
     )
 
@@ -127,7 +131,8 @@ async def timeline(
 ) -> list[TimelineEntry]:
     """Entries of an AutoPlay below the version `before`, newest first."""
     rows = await connection.fetch(
-        """select version, state, event, occurred_at, recorded_at, actor, code, reason, draw_number, order_id
+        """select version, state, event, occurred_at, recorded_at, actor, code, reason, draw_number, order_id,
+                  before, after
            from autoplay_timeline
            where customer_id = $1 and autoplay_id = $2 and version < coalesce($3::bigint, 9223372036854775807)
            order by version desc limit $4""",
@@ -195,7 +200,7 @@ def _timeline_row(entry: Entry) -> tuple[Any, ...]:
     autoplay, fact = entry.autoplay, entry.fact
     return (
         autoplay.customer_id, autoplay.autoplay_id, autoplay.version, autoplay.state, fact.event, fact.at, fact.actor,
-        fact.code, fact.reason, fact.draw_number, fact.order_id,
+        fact.code, fact.reason, fact.draw_number, fact.order_id, *entry.changed,
     )  # fmt: skip
 
 

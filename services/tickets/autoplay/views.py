@@ -1,7 +1,7 @@
 """AutoPlays, their runs and their timelines as HTTP shows them."""
 
 from datetime import datetime
-from typing import Annotated, Self
+from typing import Annotated, Any, Self
 
 from pydantic import Field
 
@@ -122,6 +122,8 @@ class AutoplayTimelineItem(ResponseModel):
     reason: Annotated[str | None, Personal("prose")]
     draw_number: int | None
     order_id: str | None
+    before: dict[str, Any] = Field(description="What a change, or a pause, made different, as it was.")
+    after: dict[str, Any] = Field(description="The same as it is since; of a new one all its terms.")
 
     @classmethod
     def of(cls, entry: TimelineEntry) -> Self:
@@ -137,6 +139,8 @@ class AutoplayTimelineItem(ResponseModel):
             reason=entry.reason,
             draw_number=entry.draw_number,
             order_id=entry.order_id,
+            before=entry.before,
+            after=entry.after,
         )
 
 

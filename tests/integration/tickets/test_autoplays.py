@@ -126,6 +126,31 @@ async def test_terms_change_for_draws_to_come(shop: Partition, api: ApiClient) -
     assert (audited[1][0], audited[1][4]["games"], audited[1][5]["games"]) == ("agent-7", 2, 3)
 
 
+async def test_the_timeline_says_what_became_different(shop: Partition, api: ApiClient) -> None:
+    created = await create(api, spending_limit=5000)
+    autoplay_id = created.body["autoplay_id"]
+    await api.patch(f"/v1/autoplays/{autoplay_id}", {"games": 3, "spending_limit": None}, etag=created.headers["Etag"])
+    until = (datetime.now(UTC) + timedelta(days=3)).date()
+    paused = (await act(api, autoplay_id, "pause", {"until": until.isoformat()})).body
+    await act(api, autoplay_id, "pause", {})
+    await act(api, autoplay_id, "resumption", {})
+    items = (await api.get(f"/v1/autoplays/{autoplay_id}/timeline")).body["items"]
+    end = datetime.fromisoformat(paused["resumes_at"]).isoformat()
+    assert [(item["event"], item["before"], item["after"]) for item in items[:-1]] == [
+        ("resumed", {}, {}),
+        ("paused", {"resumes_at": end}, {"resumes_at": None}),
+        ("paused", {"resumes_at": None}, {"resumes_at": end}),
+        ("changed", {"games": 2, "spending_limit": 5000}, {"games": 3, "spending_limit": None}),
+    ]
+    begun = items[-1]["after"]
+    assert (items[-1]["event"], begun["offer_id"], begun["games"], begun["spending_limit"]) == (
+        "created",
+        OFFER,
+        2,
+        5000,
+    )
+
+
 async def test_a_pause_has_an_end_or_none(shop: Partition, api: ApiClient) -> None:
     autoplay_id = (await create(api)).body["autoplay_id"]
     # Whatever the time of day: between 38 and 62 hours from now, after the first draw and before the last.
