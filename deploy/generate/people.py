@@ -10,7 +10,8 @@ from random import Random
 from deploy.generate.names import person
 from deploy.generate.rows import Rows
 from services.accounts.customers.domain import Customer, Details, new_customer
-from services.accounts.search.domain import fold, word_pairs, words_of
+from services.accounts.search.domain import word_pairs
+from services.accounts.search.folding import fold, words_of
 
 PREFIX = "gen-"
 _DOMAINS = ("example.com", "example.org", "example.net", "mail.example", "post.example")

@@ -30,6 +30,7 @@ from services.accounts.reconciliation.events import remember_cancelled
 from services.accounts.reconciliation.jobs import Reconciliation
 from services.accounts.search.api import SearchApi
 from services.accounts.search.events import learn_checkouts, learn_identifiers
+from services.accounts.search.jobs import NameFolds
 from services.accounts.settings import AccountsSettings
 from services.accounts.trail.api import TrailApi
 from services.accounts.withdrawals.api import WithdrawalsApi
@@ -104,7 +105,12 @@ def build(context: Context[AccountsSettings]) -> Parts:
         operations=_operations(context, phones),
         handlers=_handlers(settings, phones),
         lock=lock_accounts,
-        jobs=[sealer.run, reconciliation.run, PhoneKeys(context.unit_of_work, phones).run],
+        jobs=[
+            sealer.run,
+            reconciliation.run,
+            PhoneKeys(context.unit_of_work, phones).run,
+            NameFolds(context.unit_of_work).run,
+        ],
     )
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from services.accounts.customers.domain import Customer
 from services.accounts.customers.profile import Account, Profile, Totals
-from services.accounts.search.store import Named, index_names
+from services.accounts.search.names_store import Named, index_names
 from shared.db import Connection, array, insert_rows
 
 _COLUMNS = """customer_id, version, first_name, last_name, email, phone, phone_key, language, time_zone, status,

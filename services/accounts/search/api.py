@@ -4,6 +4,7 @@ from functools import partial
 
 from services.accounts.customers.phones import Phones
 from services.accounts.search import domain, form, quick
+from services.accounts.search.folding import words_of
 from services.accounts.search.models import CustomerResult, FormQuery, FoundView, MatchView, SearchQuery, SearchResults
 from services.accounts.search.store import Details, Place
 from shared.db import Database
@@ -59,7 +60,7 @@ def _form(query: FormQuery, phones: Phones) -> form.Form:
     digits = domain.phone_digits(query.phone) if query.phone else None
     if query.phone and digits is None:
         raise wrong_field("query.phone", "Not a phone number.")
-    typed = tuple(sorted(domain.words_of(query.name), key=len, reverse=True)) if query.name else ()
+    typed = tuple(sorted(words_of(query.name), key=len, reverse=True)) if query.name else ()
     if query.name and not typed:
         raise wrong_field("query.name", "There is no letter in it.")
     email = domain.untagged_email(query.email) if query.email else None

@@ -1,7 +1,6 @@
 """What a text in the search box may be, and when a name is meant by it."""
 
 import re
-import unicodedata
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice, permutations
@@ -9,15 +8,15 @@ from typing import Literal, NamedTuple
 from uuid import UUID
 
 from services.accounts.customers.domain import normalize_email, plain_phone, without_invisible
+from services.accounts.search.folding import words_of
 
 IdKind = Literal["customer", "order", "ticket", "receipt", "transaction", "checkout"]
 Kind = IdKind | Literal["email", "phone", "name"]
 
-# More words than names have; what is beyond is not searchable.
-MAX_WORDS = 8
-MAX_WORD_LENGTH = 64
 PHONE_END = 7
 _MIN_PHONE_DIGITS = 6
+# Less of an id is the beginning of too many; letters alone are more likely a word.
+_MIN_ID_BEGINNING, _MIN_LETTERS_OF_ID = 4, 6
 
 _IDENTIFIER = re.compile(r"[A-Za-z0-9._:-]{1,64}")
 _AROUND = " \t\r\n#\"'<>«»“”‘’,;()[]"
@@ -25,21 +24,20 @@ _ADDRESS = re.compile(r"[^\s<>()\[\]\",;:]*@[^\s<>()\[\]\"',;:?]*")
 _PHONE = re.compile(r"[0-9+() ./-]+")
 _SCHEME = re.compile(r"(?:tel|phone|ph|mob|mobile|fax|sms|whatsapp)[.:]*\s*(?=[+(0-9])")
 _EXTENSION = re.compile(r"\s*(?:[,;]?\s*(?:ext|extn|extension|x)[.:=]?|#)\s*[0-9]{1,6}$")
-_NO_WORD = re.compile(r"[\W_]+")
-_TRUNK_ZERO = re.compile(r"\(0\) ?")
-_APOSTROPHES = dict.fromkeys(map(ord, "'’‘ʼ`´"))
-_TYPED_APOSTROPHES = dict.fromkeys(map(ord, "’‘ʼ"), "'")
-# Letters that Unicode does not take apart into a base and a mark.
-_LETTERS = str.maketrans(
-    {"ß": "ss", "æ": "ae", "œ": "oe", "ø": "o", "đ": "d", "ð": "d", "þ": "th", "ł": "l", "ħ": "h", "ı": "i", "ŋ": "n"}
+# The last digits of a number, as people are asked for them.
+_PHONE_END = re.compile(
+    r"(?:(?:number |phone |mobile )?end(?:s|ing)?(?: in| with)?|last (?:[4-6]|four|five|six)(?: digits)?|[.…*x•]+)?"
+    r"[:\s]*([0-9](?:[ .-]?[0-9]){3,5})"
 )
+_TRUNK_ZERO = re.compile(r"\(0\) ?")
+_TYPED_APOSTROPHES = dict.fromkeys(map(ord, "’‘ʼ"), "'")
 # Letters of the scripts in which a letter may be mistyped, as they are when folded.
 _ALPHABETS = (
     "abcdefghijklmnopqrstuvwxyz",
     "αβγδεζηθικλμνξοπρστυφχψω",
     "абвгдежзиклмнопрстуфхцчшщъыьэюяєіґђјљњћџ",
     "אבגדהוזחטיךכלםמןנסעףפץצקרשת",
-    "ابتثجحخدذرزسشصضطظعغفقكلمنهويىةءپچژکگی",
+    "ابتثجحخدذرزسشصضطظعغفقكلمنهويءپچژگ",
     "აბგდევზთიკლმნოპჟრსტუფქღყშჩცძწჭხჯჰ",
     "աբգդեզէըթժիլխծկհձղճմյնշոչպջռսվտրցւփքօֆ",
 )
@@ -49,7 +47,9 @@ _MAX_APART = 12
 _MIN_BEGINNING = 3
 
 # How far a word may be from what was typed, and how that counts when results are put in order.
-EXACT, BEGINNING, ONE_ERROR, PART, TWO_ERRORS = range(5)
+EXACT, SPELLED, BEGINNING, ONE_ERROR, PART, TWO_ERRORS = range(6)
+# How umlauts and their like are written without them: Müller, which is folded without its dots, is Mueller as well.
+_SPELLINGS = re.compile("([aou])e|a(a)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +60,7 @@ class Sought:
     entry_id: UUID | None
     email: str | None
     phone: str | None
+    phone_end: str | None
     words: tuple[str, ...]
     has_digits: bool
 
@@ -79,9 +80,26 @@ def classify(text: str) -> Sought:
         entry_id=_uuid(bare),
         email=untagged_email(text) if is_email else None,
         phone=phone_digits(text),
+        phone_end=phone_end(text),
         words=() if is_email else words_of(text),
         has_digits=any(character.isdigit() for character in text),
     )
+
+
+def id_beginning(text: str | None) -> str | None:
+    """How an id begins that may be meant by a text, in small letters; None when it is too short to tell."""
+    if text is None or len(text) < _MIN_ID_BEGINNING or (text.isalpha() and len(text) < _MIN_LETTERS_OF_ID):
+        return None
+    return text.lower()
+
+
+def uuids_beginning(text: str) -> tuple[UUID, UUID] | None:
+    """The first and the last UUID that begin with a text in small letters; None when none does."""
+    digits = text.replace("-", "")
+    if len(digits) > 32 or not set(digits) <= set("0123456789abcdef"):
+        return None
+    first = UUID(digits.ljust(32, "0"))
+    return (first, UUID(digits.ljust(32, "f"))) if text in {digits, str(first)[: len(text)]} else None
 
 
 def _uuid(text: str) -> UUID | None:
@@ -128,6 +146,12 @@ def phone_digits(text: str) -> str | None:
     return digits if len(digits) >= _MIN_PHONE_DIGITS else None
 
 
+def phone_end(text: str) -> str | None:
+    """The four to six last digits of a number that may be meant by a text, also by `ends in 4471`."""
+    found = _PHONE_END.fullmatch(plain_phone(text).strip().lower())
+    return re.sub("[^0-9]", "", found[1]) if found else None
+
+
 class TypedNumber(NamedTuple):
     """A number to look for: the digits that were typed, and in E.164 when these are a whole number."""
 
@@ -152,23 +176,6 @@ def same_number(one: str, other: str) -> bool:
     """
     shorter, longer = sorted((one.lstrip("0"), other.lstrip("0")), key=len)
     return longer == shorter or (len(shorter) >= PHONE_END and longer.endswith(shorter))
-
-
-def fold(text: str) -> str:
-    """Lower case, without accents and apostrophes."""
-    if text.isascii():
-        return text.lower().translate(_APOSTROPHES)
-    # Taken apart before as well: some letters have their small form only then.
-    small = unicodedata.normalize("NFKD", text.translate(_APOSTROPHES)).casefold()
-    apart = unicodedata.normalize("NFKD", small)
-    bare = "".join(character for character in apart if not unicodedata.combining(character))
-    return unicodedata.normalize("NFC", bare).translate(_LETTERS)
-
-
-def words_of(*names: str) -> tuple[str, ...]:
-    """The distinct words of a name, folded, in their order."""
-    words = _NO_WORD.sub(" ", fold(" ".join(names))).split()
-    return tuple(dict.fromkeys(word[:MAX_WORD_LENGTH] for word in words))[:MAX_WORDS]
 
 
 def word_pairs(words: Sequence[str]) -> list[tuple[str, str]]:
@@ -244,10 +251,17 @@ def errors_between(one: str, other: str) -> int:
     return row[-1]
 
 
+def without_umlauts(word: str) -> str:
+    """The same for all spellings of a word that may have umlauts."""
+    return _SPELLINGS.sub(r"\1\2", word)
+
+
 def closeness(typed: str, word: str, *, alone: bool = True) -> int | None:
     """How a typed word may mean a word of a name, from EXACT to TWO_ERRORS; None when it does not."""
     if typed == word:
         return EXACT
+    if len(typed) > 2 and without_umlauts(typed) == without_umlauts(word):
+        return SPELLED
     if word.startswith(typed):
         return BEGINNING
     allowed = errors_allowed(typed, alone=alone)

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from services.accounts.search import domain, store
-from services.accounts.search.domain import words_of
+from services.accounts.search.folding import words_of
 from services.accounts.search.store import Customer, Details, Place
 from shared.db import Connection
 

@@ -14,8 +14,9 @@ class SearchQuery(RequestModel):
     """One box."""
 
     q: _Text = Field(
-        description="A name or a part of it, an e-mail address or how it begins, a phone number, or the id of a "
-        "customer, an order, a ticket, a receipt, a transaction or a checkout; also several of these, or with a label."
+        description="A name or a part of it, an e-mail address or how it begins, a phone number or its "
+        "last four to six digits, or the id of a customer, an order, a ticket, a receipt, a transaction or a checkout "
+        "or four characters or more of its beginning; also several of these, or with a label."
     )
     limit: int = Field(default=20, ge=1, le=50, description="Customers at most.")
 
@@ -41,8 +42,13 @@ class MatchView(ResponseModel):
     """What of a customer fitted."""
 
     kind: Kind
-    value: str | None = Field(description="The id that fitted; null for what the customer shows: e-mail, phone, name.")
-    exact: bool = Field(description="False for a name that begins so, contains it, or has other letters.")
+    value: str | None = Field(
+        description="The id that fitted, all of it; null for what the customer shows: e-mail, phone, name."
+    )
+    exact: bool = Field(
+        description="False for a name that begins so, contains it, or has other letters, for a number that ends so, "
+        "and for an address or an id that begins so."
+    )
 
 
 class CustomerResult(ResponseModel):

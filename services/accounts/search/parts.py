@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from urllib.parse import unquote
 
 from services.accounts.customers.domain import plain_phone
-from services.accounts.search.domain import phone_digits, words_of
+from services.accounts.search.domain import phone_digits
+from services.accounts.search.folding import words_of
 
 _MAX_DETAILS = 6
 _ADDRESS = re.compile(r"[^\s<>()\[\]\",;:=/]+@[^\s<>()\[\]\"',;:?&/]+")

@@ -2,15 +2,20 @@
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from itertools import islice, zip_longest
 
-from services.accounts.search import domain, store
+from services.accounts.search import domain, pieces_store, store
 from services.accounts.search.domain import Kind, Sought
+from services.accounts.search.folding import words_of
 from services.accounts.search.parts import parts_of_text
 from shared.db import Connection
 
 # So many customers of a name are looked at to find the closest ones.
 _CANDIDATES = 400
 _WORDS_EACH = 60
+# So many ids of a kind that begin alike are looked at, and so many of them shown of a customer.
+_IDS_EACH = 200
+_MATCHES_EACH = 5
 
 # A text in E.164, if it is a number.
 NumberOf = Callable[[str], str | None]
@@ -45,6 +50,15 @@ class Results:
             for match in others.matches[name]:
                 self.add(customer, match)
 
+    def only(self, name: str) -> "Results":
+        """One customer of these."""
+        return Results({name: self.customers[name]}, {name: self.matches[name]})
+
+    def first(self, limit: int) -> "Results":
+        """The first customers of these."""
+        names = [*islice(self.customers, limit)]
+        return Results({name: self.customers[name] for name in names}, {name: self.matches[name] for name in names})
+
     def put_first(self, name: str, match: Match) -> None:
         """Show a customer before all others, who fits in one more way."""
         self.add(self.customers[name], match)
@@ -62,11 +76,15 @@ async def _by_all(connection: Connection, text: str, number_of: NumberOf, limit:
     results = Results()
     await _by_identifier(connection, sought, results, limit + 1)
     await _by_details(connection, sought, number_of(text), results, limit + 1)
+    if len(results.customers) <= limit:
+        await _by_pieces(connection, sought, results, limit + 1)
     # What is an identifier with digits is hardly a name as well.
     if sought.words and not (sought.has_digits and results.customers) and len(results.customers) <= limit:
         await _by_name(connection, sought.words, results, with_errors=not sought.has_digits, limit=limit + 1)
         if not results.customers and not sought.has_digits:
             await _by_other_words(connection, domain.one_left_out(sought.words), results, limit + 1)
+    if not results.customers and not sought.has_digits:
+        results.add_all(await _by_id_beginning(connection, sought, limit + 1))
     if not results.customers or (sought.looks_like_email and len(results.customers) <= limit):
         await _by_email_beginning(connection, text, results, limit + 1)
     return results
@@ -92,6 +110,8 @@ async def _by_parts(connection: Connection, text: str, number_of: NumberOf, limi
         await _by_name(connection, typed, named, with_errors=True, limit=among)
         _put_ends_first(named, parts.ends)
         results.add_all(named)
+    for detail in parts.details if not results.customers else ():
+        await _by_pieces(connection, domain.classify(detail), results, limit + 1)
     return results
 
 
@@ -100,7 +120,7 @@ def _put_namesakes_first(results: Results, typed: list[str]) -> bool:
     ranks = {
         name: rank
         for name, customer in results.customers.items()
-        if (rank := domain.rank(typed, domain.words_of(customer.last_name, customer.first_name))) is not None
+        if (rank := domain.rank(typed, words_of(customer.last_name, customer.first_name))) is not None
     }
     for name in sorted(ranks, key=ranks.__getitem__, reverse=True):
         results.put_first(name, Match("name", exact=ranks[name] == 0))
@@ -138,6 +158,41 @@ async def _by_details(connection: Connection, sought: Sought, number: str | None
         results.add(customers[name], match)
 
 
+async def _by_pieces(connection: Connection, sought: Sought, results: Results, limit: int) -> None:
+    """By the last digits of a number and, unless it is a whole one, by the beginning of an id, in turn."""
+    beginnings = Results()
+    if sought.has_digits and not results.customers:
+        beginnings = await _by_id_beginning(connection, sought, limit)
+    ends = await _by_phone_end(connection, sought, limit)
+    for pair in zip_longest(ends.customers, beginnings.customers):
+        for name, found in zip(pair, (ends, beginnings), strict=True):
+            if name is not None:
+                results.add_all(found.only(name))
+
+
+async def _by_phone_end(connection: Connection, sought: Sought, limit: int) -> Results:
+    results = Results()
+    if sought.phone_end is not None:
+        found = await pieces_store.find_phone_end(connection, sought.phone_end, limit=limit)
+        customers = await store.customers(connection, found) if found else {}
+        for name in found:
+            results.add(customers[name], Match("phone", exact=False))
+    return results
+
+
+async def _by_id_beginning(connection: Connection, sought: Sought, limit: int) -> Results:
+    results = Results()
+    beginning = domain.id_beginning(sought.identifier)
+    if beginning is not None:
+        among = domain.uuids_beginning(beginning)
+        found = await pieces_store.find_id_beginning(connection, beginning, among, limit=_IDS_EACH)
+        customers = await store.customers(connection, {each.customer_id for each in found}) if found else {}
+        for each in sorted(found, key=lambda each: (len(each.value), each.value, each.kind, each.customer_id)):
+            if each.customer_id in customers and len(results.matches.get(each.customer_id, ())) < _MATCHES_EACH:
+                results.add(customers[each.customer_id], Match(each.kind, each.value, exact=False))
+    return results.first(limit)
+
+
 async def _by_name(
     connection: Connection, given: Sequence[str], results: Results, *, with_errors: bool, limit: int
 ) -> None:
@@ -155,7 +210,7 @@ async def _by_name(
     ranked = sorted(
         (rank, len(words), words, name)
         for name, customer in customers.items()
-        if (rank := _rank(typed, name, customer, words := domain.words_of(customer.last_name, customer.first_name)))
+        if (rank := _rank(typed, name, customer, words := words_of(customer.last_name, customer.first_name)))
         is not None
     )
     for rank, _, _, customer_id in ranked[:limit]:
@@ -181,7 +236,7 @@ async def _by_other_words(connection: Connection, names: Iterable[Sequence[str]]
 
 async def _by_email_beginning(connection: Connection, text: str, results: Results, limit: int) -> None:
     beginning = domain.email_beginning(text)
-    found = await store.find_email_beginning(connection, beginning, limit=limit) if beginning else []
+    found = await pieces_store.find_email_beginning(connection, beginning, limit=limit) if beginning else []
     customers = await store.customers(connection, found) if found else {}
     for customer_id in found:
         if customer_id not in results.customers:
@@ -207,6 +262,7 @@ async def _similar(connection: Connection, typed: list[str], *, with_errors: boo
 async def _meant(connection: Connection, typed: str, *, with_errors: bool, alone: bool) -> list[str]:
     """Words of names that the typed one may mean, the closest first."""
     variants = domain.one_error_away(typed) if with_errors and domain.errors_allowed(typed, alone=alone) else []
+    variants.append(domain.without_umlauts(typed))
     close = {
         word: closeness
         for word in [typed, *await store.dictionary(connection, typed, variants)]

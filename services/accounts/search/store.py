@@ -4,16 +4,17 @@ from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 from uuid import UUID
 
-from services.accounts.search.domain import PHONE_END, IdKind, TypedNumber, word_pairs, words_of
-from shared.db import Connection, array, insert_rows
+from services.accounts.search.domain import PHONE_END, IdKind, TypedNumber
+from shared.db import Connection, insert_rows
 
 _IDENTIFIER_TYPES = {"value": "text", "kind": "text", "customer_id": "text"}
-_NAME_TYPES = {"word": "text", "other": "text", "customer_id": "text"}
 # Trigrams and parts of words mean something from this length on.
 _TRIGRAM = 3
 _DICTIONARY_LIMIT = 100
 # Above every word in the byte order of the database.
-_END = "\U0010ffff"
+END = "\U0010ffff"
+# Its index finds numbers by any of their last digits.
+PHONE_BACKWARDS = f"reverse(right(phone_key, {PHONE_END}))"
 _UNTAGGED = r"regexp_replace(email_key, '\+[^@]*', '')"
 
 
@@ -23,14 +24,6 @@ class Found(NamedTuple):
     kind: IdKind
     value: str
     customer_id: str
-
-
-class Named(NamedTuple):
-    """A customer's name."""
-
-    customer_id: str
-    first_name: str
-    last_name: str
 
 
 class Customer(NamedTuple):
@@ -68,52 +61,6 @@ async def add_missing_identifiers(connection: Connection, rows: Sequence[tuple[s
                      and i.customer_id = given.customer_id)""",
             *zip(*rows, strict=True),
         )
-
-
-async def index_names(connection: Connection, names: Sequence[Named], *, are_new: bool) -> None:
-    """Make customers findable by their names, instead of the names that are stored; the caller holds their locks."""
-    pairs = {(*pair, each.customer_id) for each in names for pair in _pairs(each)}
-    if not are_new:
-        rows = await connection.fetch(
-            "select customer_id, first_name, last_name from customers where customer_id = any($1::text[])",
-            [each.customer_id for each in names],
-        )
-        stored = {(*pair, row[0]) for row in rows for pair in _pairs(Named(*row))}
-        await _remove(connection, stored - pairs)
-        pairs -= stored
-    if pairs:
-        await insert_rows(connection, "customer_names", _NAME_TYPES, sorted(pairs))
-        await _add_words(connection, {word for word, _, _ in pairs})
-
-
-def _pairs(named: Named) -> list[tuple[str, str]]:
-    return word_pairs(words) if (words := words_of(named.first_name, named.last_name)) else []
-
-
-async def _remove(connection: Connection, pairs: Iterable[tuple[str, str, str]]) -> None:
-    rows = list(pairs)
-    if not rows:
-        return
-    await connection.execute(
-        """delete from customer_names n using unnest($1::text[], $2::text[], $3::text[]) as e (word, other, id)
-           where n.word = e.word and n.other = e.other and n.customer_id = e.id""",
-        *zip(*rows, strict=True),
-    )
-    # The dictionary keeps no name of somebody who is no longer called so, unless others are.
-    await connection.execute(
-        """delete from name_words w where word = any($1::text[])
-             and not exists (select from customer_names n where n.word = w.word offset 0)""",
-        list({word for word, _, _ in rows}),
-    )
-
-
-async def _add_words(connection: Connection, words: Iterable[str]) -> None:
-    # `offset 0`: a look-up by key for each word, whatever the planner knows of the size of the dictionary.
-    await connection.execute(
-        """insert into name_words (word) select word from unnest($1::text::text[]) as new (word)
-           where not exists (select from name_words w where w.word = new.word offset 0)""",
-        array(sorted(words)),
-    )
 
 
 async def find_identifier(connection: Connection, value: str, entry_id: UUID | None, *, limit: int) -> list[Found]:
@@ -158,16 +105,6 @@ async def known_words(connection: Connection, words: Iterable[str]) -> set[str]:
     return {row[0] for row in rows}
 
 
-async def find_email_beginning(connection: Connection, beginning: str, *, limit: int) -> list[str]:
-    """Ids of customers whose address begins so, by address."""
-    rows = await connection.fetch(
-        """select customer_id from customers where email_key >= $1 and email_key < $1 || $2
-           order by email_key, customer_id limit $3""",
-        beginning, _END, limit,
-    )  # fmt: skip
-    return [row[0] for row in rows]
-
-
 async def dictionary(connection: Connection, typed: str, one_error_away: Sequence[str]) -> list[str]:
     """Words in use that may be meant by what was typed: they begin with it, contain it, or are similar."""
     part = typed if len(typed) >= _TRIGRAM else None
@@ -182,7 +119,7 @@ async def dictionary(connection: Connection, typed: str, one_error_away: Sequenc
            union
            (select word from name_words where word % $3
             group by word order by similarity(word, $3) desc, word limit $5)""",
-        typed, one_error_away, part, _END, _DICTIONARY_LIMIT,
+        typed, one_error_away, part, END, _DICTIONARY_LIMIT,
     )  # fmt: skip
     return [row[0] for row in rows]
 
@@ -203,7 +140,7 @@ async def find_similar_name(
                     where c.word = first.word and c.other >= $3 and c.other < $3 || $4 limit $5)) as beside
                limit $6) as found
            group by customer_id order by min(n), customer_id""",
-        firsts, seconds, beginning, _END, each, limit,
+        firsts, seconds, beginning, END, each, limit,
     )  # fmt: skip
     return [row[0] for row in rows]
 
@@ -230,12 +167,11 @@ class Details(NamedTuple):
 
 async def find_details(connection: Connection, wanted: Details, *, after: str = "", limit: int) -> list[Customer]:
     """Customers whom all the given details fit, by id, after the id `after`; a number only in its last digits."""
-    ends = wanted.phone.ends if wanted.phone else []
+    ends = [end[::-1] for end in wanted.phone.ends] if wanted.phone else []
     conditions = {
         f"(email_key = ${{0}} or {_UNTAGGED} = ${{0}} and email_key like '%+%')": wanted.email,
-        f"right(phone_key, {PHONE_END}) = ${{}} and phone_key is not null": ends[0] if len(ends) == 1 else None,
-        f"right(phone_key, {PHONE_END}) = any(${{}}::text[]) and phone_key is not null":
-            ends if len(ends) > 1 else None,
+        f"{PHONE_BACKWARDS} = ${{}} and phone_key is not null": ends[0] if len(ends) == 1 else None,
+        f"{PHONE_BACKWARDS} = any(${{}}::text[]) and phone_key is not null": ends if len(ends) > 1 else None,
         "customer_id = any (array(select i.customer_id from identifiers i where lower(i.value) = ${} "
         "and i.kind = 'receipt'))": wanted.receipt_id.lower() if wanted.receipt_id else None,
     }  # fmt: skip
@@ -274,6 +210,6 @@ async def walk_names(
                 order by word, other, customer_id limit $7)
             select word, other, {_COLUMNS} from found join customers using (customer_id)
             order by word, other, customer_id""",  # noqa: S608 - constants
-        first, second, _END, *start, limit,
+        first, second, END, *start, limit,
     )  # fmt: skip
     return [(Place(row[0], row[1], row[2]), Customer(*row[2:])) for row in rows]

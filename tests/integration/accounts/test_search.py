@@ -223,3 +223,62 @@ async def test_what_was_merged_away_leads_to_the_survivor(accounts: Accounts) ->
     for query in ("email=old@example.com", "name=nowicki", "name=ada%20nowicki"):
         assert await form(accounts, query) == ["new"]
     assert await form(accounts, "name=ada") == ["c3", "new"]
+
+
+async def test_the_last_digits_of_a_number_find_it_behind_exact_identifiers(accounts: Accounts) -> None:
+    await accounts.apply(
+        purchase("c1", "o1", phone="+61 491 574 471"), purchase("c2", "4471", phone="+61 491 570 156"),
+        purchase("c3", "o3", phone="0491 514 471"), purchase("c4", "o4", phone="+61 491 544 710"),
+    )  # fmt: skip
+    assert await search(accounts, "4471") == [
+        ("c2", "order", True), ("c3", "phone", False), ("c1", "phone", False)
+    ]  # fmt: skip
+    for text in ("74471", "574 471", "ends in 74471", "...7 4471", "customer ending 74471"):
+        assert await search(accounts, text) == [("c1", "phone", False)], text
+    assert await search(accounts, "471") == []
+    answer = await accounts.call("GET", "/v1/search?q=4471&limit=2", status=200)
+    assert (len(answer["items"]), answer["more"]) == (2, True)
+
+
+@pytest.mark.parametrize(
+    ("text", "kind"),
+    [
+        ("cus-a", "customer"), ("CUS-A", "customer"), ("ord-1", "order"), ("txn-ord-1", "transaction"),
+        ("RCP-55", "receipt"), ("chk-7f", "checkout"), ("order ord-1", "order"), ("ord-1234-", "ticket"),
+    ],
+)  # fmt: skip
+async def test_an_id_is_found_by_how_it_begins(accounts: Accounts, text: str, kind: str) -> None:
+    await accounts.apply(purchase("cus-ab1", "ord-1234"))
+    (found,) = (await accounts.call("GET", f"/v1/search?q={quote(text)}", status=200))["items"]
+    (match, *_) = found["matches"]
+    assert (match["kind"], match["exact"]) == (kind, False)
+    assert match["value"].lower().startswith(text.lower().removeprefix("order "))
+
+
+async def test_the_beginning_of_an_id_has_any_case_and_some_length(accounts: Accounts) -> None:
+    await accounts.apply(purchase("MiXed-77", "shop-99"))
+    assert await search(accounts, "mixed-") == [("MiXed-77", "customer", False)]
+    assert await search(accounts, "sho") == []
+
+
+async def test_what_is_an_id_is_not_the_beginning_of_others(accounts: Accounts) -> None:
+    await accounts.apply(purchase("c1", "ord-12"), purchase("c2", "ord-123"))
+    assert [each[0] for each in await search(accounts, "ord-12")] == ["c1"]
+    assert [each[0] for each in await search(accounts, "ord-1")] == ["c1", "c2"]
+
+
+async def test_entries_are_found_by_how_their_ids_begin(accounts: Accounts) -> None:
+    await accounts.apply(purchase("c1", "o1"), cancellation("c1", "o1"))
+    entry_id = str((await accounts.entries("c1"))[0]["entry_id"])
+    for text in (entry_id[:8], entry_id[:15].upper(), entry_id.replace("-", "")[:20]):
+        (found,) = await search(accounts, text)
+        assert (found[0], found[1].split(",")[0], found[2]) == ("c1", "transaction", False)
+
+
+async def test_endings_and_beginnings_take_turns(accounts: Accounts) -> None:
+    await accounts.apply(
+        *[purchase(f"e{n}", f"o{n}", phone=f"+61 491 57{n} 123") for n in range(4)],
+        *[purchase(f"b{n}", f"{n}1234{n}", phone="+61 491 570 156") for n in range(4)],
+        purchase("b9", "01239", phone="+61 491 570 156"), purchase("b8", "01238", phone="+61 491 570 156"),
+    )  # fmt: skip
+    assert [each[0] for each in await search(accounts, "0123")] == ["e0", "b8", "b9", "b0"]

@@ -1,7 +1,12 @@
 """Finding customers by name with the search box."""
 
+import asyncio
+from itertools import permutations
+
 import pytest
 
+from services.accounts.search.folding import VERSION, words_before
+from services.accounts.search.jobs import NameFolds
 from tests.support.accounts import Accounts, purchase
 from tests.support.search import names, search
 
@@ -95,3 +100,58 @@ async def test_the_dictionary_stays_small(accounts: Accounts) -> None:
         await accounts.apply(*[purchase(f"c{batch}-{n}", f"o{batch}-{n}") for n in range(60)])
     words = await accounts.fetch("select word from name_words order by word")
     assert [row["word"] for row in words] == ["ada", "novak"]
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("علی کریمی", ["c0"]), ("علي كريمي", ["c0"]), ("عَلِي", ["c0"]), ("محمد", ["c1"]), ("たなか", ["c2"]),
+        ("ﾀﾅｶ ｻｸﾗ", ["c2"]), ("isik", ["c3"]), ("IŞIK", ["c3"]), ("Федор", ["c4"]), ("Strauss", ["c5"]),
+    ],
+)  # fmt: skip
+async def test_names_are_found_by_letters_that_are_taken_for_the_same(
+    accounts: Accounts, text: str, found: list[str]
+) -> None:
+    await names(
+        accounts, "علی کریمی", "محـمد عباس", "タナカ さくら", "Deniz Işık", "Фёдор Сова", "Eva Strauß",
+    )  # fmt: skip
+    assert [(each[0], each[2]) for each in await search(accounts, text)] == [(each, True) for each in found]
+
+
+async def test_both_spellings_of_an_umlaut_come_before_other_names(accounts: Accounts) -> None:
+    await names(accounts, "Eva Mullers", "Eva Mueller", "Eva Muler", "Eva Müller", "Eva Mullerova")
+    for text, first in (("eva müller", ["c3", "c1"]), ("eva mueller", ["c1", "c3"]), ("eva muller", ["c3", "c1"])):
+        assert [each[0] for each in await search(accounts, text)][:2] == first
+
+
+async def _fold_as_before(accounts: Accounts, first_name: str, last_name: str) -> None:
+    async with accounts.unit_of_work.begin() as transaction:
+        await transaction.connection.execute("delete from customer_names where customer_id = 'c0'")
+        await transaction.connection.execute("delete from name_words where word <> all (array['ada', 'novak'])")
+        for word, other in permutations(words_before(first_name, last_name)):
+            await transaction.connection.execute("insert into customer_names values ($1, $2, 'c0')", word, other)
+            await transaction.connection.execute("insert into name_words (word) values ($1)", word)
+
+
+async def test_names_from_before_a_change_of_the_rule_are_folded_anew(accounts: Accounts) -> None:
+    await names(accounts, "علی کریمی", "Ada Novák")
+    pairs = await accounts.fetch("select word, other, customer_id from customer_names order by 1, 2")
+    await _fold_as_before(accounts, "علی", "کریمی")
+    assert await search(accounts, "علي كريمي") == []
+    await asyncio.gather(NameFolds(accounts.unit_of_work).fold(), NameFolds(accounts.unit_of_work).fold())
+    (progress,) = await accounts.fetch("select version, done_at from name_folds")
+    assert progress["version"] == VERSION
+    assert progress["done_at"] is not None
+    assert await accounts.fetch("select word, other, customer_id from customer_names order by 1, 2") == pairs
+    words = await accounts.fetch("select word from name_words order by word")
+    assert [each["word"] for each in words] == sorted({pair["word"] for pair in pairs})
+    assert [each[0] for each in await search(accounts, "علي كريمي")] == ["c0"]
+
+
+async def test_an_edit_takes_away_the_words_of_the_earlier_rule(accounts: Accounts) -> None:
+    await names(accounts, "علی کریمی")
+    await _fold_as_before(accounts, "علی", "کریمی")
+    name = {"first_name": "Ada", "last_name": "Novak"}
+    await accounts.call("PATCH", "/v1/customers/c0", name, status=200, If_Match="*")
+    rows = await accounts.fetch("select word from customer_names union all select word from name_words order by word")
+    assert [row["word"] for row in rows] == ["ada", "ada", "novak", "novak"]

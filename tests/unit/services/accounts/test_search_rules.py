@@ -1,5 +1,7 @@
 """What a text in the search box may be, and which names it may mean."""
 
+from uuid import UUID
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -7,23 +9,25 @@ from hypothesis import strategies as st
 from services.accounts.search.domain import (
     BEGINNING,
     EXACT,
-    MAX_WORDS,
     ONE_ERROR,
     PART,
+    SPELLED,
     TWO_ERRORS,
     classify,
     closeness,
     errors_allowed,
     errors_between,
-    fold,
+    id_beginning,
     one_error_away,
     phone_digits,
+    phone_end,
     rank,
     same_number,
     untagged_email,
+    uuids_beginning,
     word_pairs,
-    words_of,
 )
+from services.accounts.search.folding import MAX_WORDS, fold, words_of
 
 WORDS = st.text("abcdefghij", min_size=1, max_size=9)
 DIGITS = st.text("0123456789", min_size=7, max_size=9).map(lambda digits: "4" + digits)
@@ -84,10 +88,59 @@ def test_what_is_too_short_or_has_letters_is_no_number(text: str) -> None:
     [
         ("NOVÁK", "novak"), ("Strauß", "strauss"), ("Łukasz", "lukasz"), ("O’Brien", "obrien"), ("Søren", "soren"),
         ("İpek", "ipek"), ("Đorđe", "dorde"), ("Ångström", "angstrom"), ("Nguyễn", "nguyen"), ("Ιωάννης", "ιωαννησ"),
+        ("Kaʻahumanu", "kaahumanu"), ("Алёна", "алена"), ("Yıldız", "yildiz"),
     ],
 )  # fmt: skip
 def test_names_are_compared_without_case_accents_and_apostrophes(name: str, folded: str) -> None:
     assert fold(name) == folded
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("علي", "علی"), ("على", "علي"), ("كريم", "کریم"), ("محـــمد", "مُحَمَّد"), ("فاطمة", "فاطمه"), ("أحمد", "احمد"),
+        ("ﻣﺤﻤﺪ", "محمد"), ("タナカ", "たなか"), ("ﾀﾅｶ", "たなか"), ("ヴァージニア", "ゔぁーじにあ"), ("ＡＤＡ", "ada"),
+        ("ISIK", "ışık"), ("İbrahim", "ibrahim"), ("Фёдор", "Федор"),
+    ],
+)  # fmt: skip
+def test_letters_that_people_take_for_the_same_are_the_same(one: str, other: str) -> None:
+    assert fold(one) == fold(other)
+
+
+@pytest.mark.parametrize(
+    ("text", "end"),
+    [
+        ("4471", "4471"), (" 44 71 ", "4471"), ("04471", "04471"), ("ends in 4471", "4471"), ("Ending 4471", "4471"),
+        ("...4471", "4471"), ("***-4471", None), ("xxx 4471", "4471"), ("last four digits: 4471", "4471"),
+        ("phone ending in 570 156", "570156"), ("447", None), ("0491570156", None), ("4471 smith", None),
+    ],
+)  # fmt: skip
+def test_the_last_digits_of_a_number_are_told_from_other_texts(text: str, end: str | None) -> None:
+    assert phone_end(text) == end
+
+
+@pytest.mark.parametrize(
+    ("text", "beginning"),
+    [
+        ("ORD-", "ord-"), ("ord1", "ord1"), ("or1", None), ("smith", None), ("abcdef", "abcdef"), (None, None),
+    ],
+)  # fmt: skip
+def test_the_beginning_of_an_id_has_some_length(text: str | None, beginning: str | None) -> None:
+    assert id_beginning(text) == beginning
+
+
+@given(st.uuids(), st.integers(4, 36), st.sampled_from(["", "-"]))
+def test_an_id_lies_among_those_that_begin_as_it_does(entry: UUID, length: int, dash: str) -> None:
+    text = str(entry).replace("-", dash)[:length]
+    among = uuids_beginning(text)
+    assert among is not None
+    assert among[0] <= entry <= among[1]
+    assert [str(each).replace("-", "")[: len(text.replace("-", ""))] for each in among] == [text.replace("-", "")] * 2
+
+
+@pytest.mark.parametrize("text", ["ord-1", "0199-a1f0", "0199a1f00000-7000", "a" * 33])
+def test_what_no_uuid_begins_with_is_none(text: str) -> None:
+    assert uuids_beginning(text) is None
 
 
 @given(st.text(max_size=40), st.text(max_size=40))
@@ -127,7 +180,10 @@ def test_errors_are_counted_alike_from_both_sides(one: str, other: str) -> None:
         ("novak", "novak", EXACT), ("nov", "novak", BEGINNING), ("nvoak", "novak", ONE_ERROR),
         ("jhon", "john", ONE_ERROR),
         ("vak", "novak", PART), ("ak", "novak", None), ("schmitd", "schmidt", ONE_ERROR),
-        ("christopfre", "christopher", TWO_ERRORS), ("smith", "novak", None), ("jo", "john", BEGINNING),
+        ("christopfre", "christopher", TWO_ERRORS), ("muller", "mueller", SPELLED),
+        ("mueller", "muller", SPELLED), ("fohnmuller", "foehnmueller", SPELLED),
+        ("mue", "mueller", BEGINNING),
+        ("smith", "novak", None), ("jo", "john", BEGINNING),
         ("jp", "jo", None),
     ],
 )  # fmt: skip
