@@ -16,7 +16,7 @@ PurchaseT = TypeVar("PurchaseT", PurchaseCompleted, PurchaseFailed)
 
 
 class PurchaseEvents:
-    """Handlers of the topic `purchases`. A purchase id counts once for ever, whatever event brings it."""
+    """Handlers of the topic `purchases`. A purchase id is taken once for ever, whatever event brings it."""
 
     def handlers(self) -> list[AnyHandler]:
         """Purchases do not depend on each other, so a dead letter holds nothing up."""

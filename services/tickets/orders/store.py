@@ -39,14 +39,25 @@ _bought_columns = attrgetter(*(each.name for each in fields(BoughtTicket)))
 
 
 async def insert_orders(connection: Connection, orders: Sequence[Order]) -> set[str]:
-    """Record orders and return the ids of those that were not on record before."""
+    """Record orders and return the ids of those that were not on record before.
+
+    One that failed and is taken after all, when its customer has tried again, counts as new.
+    """
     rows = await connection.fetch(
         """insert into orders (order_id, customer_id, ordered_at, outcome, failure_reason, checkout_id, receipt_id,
                                store_id, terminal_id, transaction_id, payment_method, payment_amount, currency)
            select * from unnest($1::text[], $2::text[], $3::timestamptz[], $4::text[], $5::text[], $6::text[],
                                 $7::text[], $8::text[], $9::text[], $10::text[], $11::text[], $12::bigint[],
                                 $13::text[])
-           on conflict do nothing returning order_id""",
+           on conflict (order_id) do update
+           set ordered_at = excluded.ordered_at, outcome = excluded.outcome, failure_reason = excluded.failure_reason,
+               checkout_id = excluded.checkout_id, receipt_id = excluded.receipt_id, store_id = excluded.store_id,
+               terminal_id = excluded.terminal_id, transaction_id = excluded.transaction_id,
+               payment_method = excluded.payment_method, payment_amount = excluded.payment_amount,
+               currency = excluded.currency
+           where orders.outcome = 'failed' and excluded.outcome = 'completed'
+             and orders.customer_id = excluded.customer_id
+           returning order_id""",
         *zip(*(_order_columns(order) for order in orders), strict=True),
     )
     return {row[0] for row in rows}

@@ -103,6 +103,31 @@ async def test_a_failed_purchase_leaves_an_order_with_its_reason_and_no_tickets(
     assert await partition.published() == []
 
 
+@pytest.mark.requirement("A13")
+@pytest.mark.parametrize("in_one_batch", [True, False])
+async def test_a_failed_purchase_is_taken_when_its_customer_tries_again(
+    partition: Partition, *, in_one_batch: bool
+) -> None:
+    other_card = PurchaseCompleted.example["payment"] | {"transaction_id": "txn-second"}
+    attempts = [failed_purchase("c1", "o1", "card declined"), purchase("c1", "o1", "t1", payment=other_card)]
+    for batch in [attempts] if in_one_batch else [attempts[:1], attempts[1:]]:
+        await partition.deliver(*batch)
+    await partition.deliver(purchase("c1", "o1", "t1", payment=other_card), purchase("c2", "o1", "t2"))
+    assert await partition.fetch("select outcome, failure_reason, transaction_id from orders") == [
+        ("completed", None, "txn-second")
+    ]
+    assert await states(partition) == {"t1": "purchased"}
+    assert [each["order_id"] for each in await partition.published(TicketsPurchased)] == ["o1"]
+    assert await dead_letters(partition) == ["purchase_id_taken"]
+
+
+async def test_nobody_takes_the_failed_purchase_of_another(partition: Partition) -> None:
+    await partition.deliver(failed_purchase("c1", "o1", "card declined"))
+    await partition.deliver(purchase("c2", "o1", "t1"))
+    assert await partition.fetch("select customer_id, outcome from orders") == [("c1", "failed")]
+    assert await dead_letters(partition) == ["purchase_id_taken"]
+
+
 async def test_a_batch_takes_the_same_number_of_statements_however_large(partition: Partition) -> None:
     async def statements(orders: int, name: str) -> int:
         queries: list[Any] = []
