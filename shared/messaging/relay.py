@@ -10,6 +10,7 @@ import asyncpg
 
 from shared.db import Connection, is_transient
 from shared.db.database import SESSION_SETTINGS, prepare_session
+from shared.messaging.batches import Batches
 from shared.messaging.cloudevents import binary_headers
 from shared.messaging.kafka import KafkaSettings, is_connection_fault, make_producer, stop_client
 from shared.messaging.outbox import OutboxRow, PendingRow, delete_outbox, read_outbox
@@ -136,18 +137,17 @@ class Relay:
                 return True
 
     async def _send(self, producer: Any, rows: Sequence[PendingRow]) -> "_UnderWay":
-        futures = []
+        batches = Batches(producer)
         async with asyncio.timeout(30):
             for pending in rows:
                 row = pending.row
-                futures.append(
-                    await producer.send(
-                        self._kafka.full_name(row.topic),
-                        value=row.payload,
-                        key=row.key.encode() if row.key is not None else None,
-                        headers=list(self._headers(row)),
-                    )
+                await batches.add(
+                    self._kafka.full_name(row.topic),
+                    key=row.key.encode() if row.key is not None else None,
+                    value=row.payload,
+                    headers=self._headers(row),
                 )
+            futures = await batches.send()
         for topic, count in Counter(pending.row.topic for pending in rows).items():
             _published.labels(topic).inc(count)
         return _UnderWay([pending.sequence for pending in rows], futures)
