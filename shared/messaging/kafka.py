@@ -93,6 +93,8 @@ def make_consumer(settings: KafkaSettings, *, group: str | None, client_id: str)
         # service: each names every partition. A partition with a backlog that was not taken in time waits as long.
         fetch_min_bytes=65_536,
         fetch_max_wait_ms=settings.fetch_wait_ms,
+        # What waits in memory of a backlog; a larger record comes all the same.
+        max_partition_fetch_bytes=524_288,
     )
 
 
