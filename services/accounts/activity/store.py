@@ -18,7 +18,8 @@ _ADD = """
            case when kind = any($6::text[])
                      and exists (select from customers c
                                  where c.customer_id = given.customer_id and c.erased_at is not null)
-                then details - $7::text[] else details end
+                then details - case when kind = any($8::text[]) then $9::text[] else $7::text[] end
+                else details end
     from rows from (
         unnest($1::text::text[], $2::text::text[], $3::text::timestamptz[], $4::text::text[]),
         jsonb_array_elements($5::text::jsonb))
@@ -28,6 +29,14 @@ _ADD = """
 # What may say who somebody is, and the kinds of which it may be told after the customer was erased.
 _PERSONAL = ["ip_address", "device", "text", "page", "before", "after"]
 _TOLD_LATE: list[Kind] = ["login_succeeded", "login_failed", "visit_made", "feedback_left"]
+
+# What agents wrote about what they did for the customer.
+_BY_AGENTS: list[Kind] = [
+    "withdrawal", "withdrawal_requested", "withdrawal_rejected", "adjustment", "reversal", "reversal_refused",
+    "cancellation_requested", "ticket_cancelled", "autoplay_changed", "autoplay_paused", "autoplay_resumed",
+    "autoplay_skipped", "autoplay_cancelled",
+]  # fmt: skip
+_WRITTEN = ["description", "reason"]
 
 # A look-up in the index for each id and kind, of no more keys than rows are asked for; then the newest of all with
 # their details.
@@ -88,7 +97,8 @@ def adding(activities: Sequence[Activity]) -> list[Statement]:
         return []
     customers, kinds, times, references, details = zip(*activities, strict=True)
     columns = [array(customers), array(kinds), array(times), array(references)]
-    return [Statement(_ADD, [*columns, orjson.dumps(details).decode(), _TOLD_LATE, _PERSONAL])]
+    forgotten = [[*_TOLD_LATE, *_BY_AGENTS], _PERSONAL, _BY_AGENTS, _WRITTEN]
+    return [Statement(_ADD, [*columns, orjson.dumps(details).decode(), *forgotten])]
 
 
 async def add_new(connection: Connection, activities: Sequence[Activity]) -> None:
@@ -159,7 +169,9 @@ async def is_known(connection: Connection, customer_ids: Sequence[str]) -> bool:
 async def erase(connection: Connection, customer_ids: Sequence[str]) -> None:
     """Take what is personal out of all rows of a customer, given by all of its ids; that they happened stays."""
     await connection.execute(
-        """update activities set details = details - $2::text[]
+        """update activities
+           set details = details - case when kind = any($4::text[]) then $5::text[] else $2::text[] end
            where customer_id = any($1::text[]) and kind = any($3::text[])""",
-        customer_ids, _PERSONAL, [*_TOLD_LATE, "details_changed", "customer_registered"],
+        customer_ids, _PERSONAL, [*_TOLD_LATE, *_BY_AGENTS, "details_changed", "customer_registered"],
+        _BY_AGENTS, _WRITTEN,
     )  # fmt: skip

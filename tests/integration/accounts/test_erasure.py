@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from shared.contracts import LoginSucceeded
+from shared.contracts import LoginSucceeded, TicketCancellationRequested
 from shared.web import Role
 from tests.support.accounts import Accounts, cancellation, failed_purchase, purchase
 
@@ -128,6 +128,28 @@ async def test_the_timeline_says_that_a_customer_was_erased_and_nothing_personal
     assert line["occurred_at"] == answer["erased_at"]
     recent = (await accounts.call("GET", "/v1/customers/c1/profile", status=200))["recent_activities"]
     assert line in recent
+
+
+def because(order: str, reason: str) -> TicketCancellationRequested:
+    return cancellation("c1", order).model_copy(update={"reason": reason})
+
+
+@pytest.mark.requirement("A6")
+async def test_the_timeline_forgets_what_agents_wrote_and_keeps_what_they_did(accounts: Accounts) -> None:
+    await known(accounts)
+    await accounts.apply(purchase("c1", "o3"), because("o3", "Ada wrote from c1@example.com"))
+    body = {"amount": 10, "type": "card", "customer_visible_description": "For Ada", "internal_note": "Ada called"}
+    await accounts.call("POST", "/v1/customers/c1/withdrawals", body, status=201, Idempotency_Key="w1")
+    await erase(accounts)
+    await accounts.apply(purchase("c1", "o4"), because("o4", "Ada wrote again"))
+    told = {
+        each["kind"]: each["details"]
+        for each in (await accounts.call("GET", "/v1/customers/c1/activities?limit=100", status=200))["items"]
+    }
+    assert "Ada" not in json.dumps(told)
+    assert (told["withdrawal"]["amount"], told["withdrawal"]["actor"]) == (10, "agent-7")
+    assert told["reversal"]["ticket_id"] is not None
+    assert told["purchase_failed"]["reason"].startswith("card declined")
 
 
 @pytest.mark.requirement("A3", "A7")
