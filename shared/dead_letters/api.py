@@ -8,6 +8,7 @@ from uuid import UUID
 from shared import audit
 from shared.audit import Change
 from shared.dead_letters.models import (
+    GroupDiscarded,
     GroupQuery,
     GroupReplayed,
     Letter,
@@ -16,8 +17,8 @@ from shared.dead_letters.models import (
     LetterGroups,
     LetterPath,
     LetterQuery,
-    ReplayGroupRequest,
     Settled,
+    SettleGroupRequest,
     SettleRequest,
 )
 from shared.messaging import Transaction, UnitOfWork
@@ -119,24 +120,44 @@ class DeadLettersApi:
         summary="Apply a group of dead letters again, step by step", tags=_TAGS,
     )  # fmt: skip
     async def replay_dead_letter_group(
-        self, ctx: RequestContext, body: ReplayGroupRequest
+        self, ctx: RequestContext, body: SettleGroupRequest
     ) -> RenderedReply[GroupReplayed]:
         """Replays the oldest letters of a group; repeat with `next_after` until it is null."""
         async with self._unit_of_work.begin() as transaction:
-            return await ctx.once(transaction.connection, lambda: self._replay_step(ctx, transaction, body))
 
-    async def _replay_step(
-        self, ctx: RequestContext, transaction: Transaction, body: ReplayGroupRequest
-    ) -> GroupReplayed:
+            async def effect() -> GroupReplayed:
+                states, after = await self._step(ctx, transaction, body, replay_letters, "dead_letters.replay")
+                return GroupReplayed(
+                    replayed=states.count("replayed"), still_dead=states.count("dead"), next_after=after
+                )
+
+            return await ctx.once(transaction.connection, effect)
+
+    @operation(
+        "POST", "/v1/dead-letters/discard", permission="dead_letters:manage", idempotent=True,
+        summary="Give a group of dead letters up, step by step", tags=_TAGS,
+    )  # fmt: skip
+    async def discard_dead_letter_group(
+        self, ctx: RequestContext, body: SettleGroupRequest
+    ) -> RenderedReply[GroupDiscarded]:
+        """Discards the oldest letters of a group; repeat with `next_after` until it is null."""
+        async with self._unit_of_work.begin() as transaction:
+
+            async def effect() -> GroupDiscarded:
+                states, after = await self._step(ctx, transaction, body, discard_letters, "dead_letters.discard")
+                return GroupDiscarded(discarded=states.count("discarded"), next_after=after)
+
+            return await ctx.once(transaction.connection, effect)
+
+    async def _step(
+        self, ctx: RequestContext, transaction: Transaction, body: SettleGroupRequest, settle: Settle, action: str
+    ) -> tuple[list[str], UUID | None]:
+        """The states of the letters that nobody else settled meanwhile, and behind which one to go on."""
         ids = await dead_in_group(transaction.connection, body.fingerprint, after=body.after, limit=body.limit + 1)
         step = ids[: body.limit]
-        outcomes = await self._settle(ctx, transaction, step, body.note, replay_letters, "dead_letters.replay")
-        replayed = sum(outcome.after.state == "replayed" for outcome in outcomes)
-        return GroupReplayed(
-            replayed=replayed,
-            still_dead=len(outcomes) - replayed,
-            next_after=step[-1] if len(ids) > len(step) else None,
-        )
+        outcomes = await self._settle(ctx, transaction, step, body.note, settle, action)
+        states = [outcome.after.state for outcome in outcomes if not outcome.was_settled]
+        return [*states], step[-1] if len(ids) > len(step) else None
 
     async def _settle_one(
         self, ctx: RequestContext, letter_id: UUID, body: SettleRequest, settle: Settle, action: str

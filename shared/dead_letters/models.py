@@ -42,8 +42,8 @@ class SettleRequest(RequestModel):
     note: LongText
 
 
-class ReplayGroupRequest(SettleRequest):
-    """One step of a group's replay. `after` is `next_after` of the step before, absent in the first."""
+class SettleGroupRequest(SettleRequest):
+    """One step through a group. `after` is `next_after` of the step before, absent in the first."""
 
     fingerprint: Fingerprint
     after: UUID | None = None
@@ -155,8 +155,15 @@ class Settled(ResponseModel):
     detail: str
 
 
+class GroupDiscarded(ResponseModel):
+    """What a step did, besides others. `next_after` is null when the group has no further letter."""
+
+    discarded: int
+    next_after: UUID | None
+
+
 class GroupReplayed(ResponseModel):
-    """What a step did. `next_after` is null when the group has no further letter."""
+    """What a step did, besides others. `next_after` is null when the group has no further letter."""
 
     replayed: int
     still_dead: int

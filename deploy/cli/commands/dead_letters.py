@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections import Counter
 from collections.abc import Coroutine
 from typing import Annotated, Any, TypeVar
 from uuid import uuid4
@@ -20,6 +21,7 @@ T = TypeVar("T")
 
 _PATH = "/v1/dead-letters"
 _EXIT_STILL_DEAD = 3
+_LETTER = " {:36}  {:20}  {:16}  {:>5}  {}"
 
 Service = Annotated[str, typer.Option(help="Whose dead letters: accounts, tickets, notifications or loyalty.")]
 Url = Annotated[str | None, typer.Option(help="The service's base URL; else the local stack's.", show_default=False)]
@@ -56,23 +58,25 @@ def list_letters(
     if not letters["items"]:
         err.print(f"{service} has no {state} letters.")
         return
-    table = Table("group", "letters", "topic", "type", "reason", box=None)
-    for each in groups["items"]:
+    _print_groups([each for each in groups["items"] if fingerprint in {None, each["fingerprint"]}])
+    _print_letters(letters["items"])
+
+
+def _print_groups(groups: list[dict[str, Any]]) -> None:
+    folded = [Column(name, overflow="fold") for name in ("topic", "type", "reason")]
+    table = Table(Column("group", no_wrap=True, min_width=16), "letters", *folded, box=None)
+    for each in groups:
         reason = f"{each['code']}: {each['sample_detail']}"
         table.add_row(each["fingerprint"], str(each["count"]), each["topic"], each["event_type"] or "-", reason)
     out.print(table)
-    # Never cut: it is what the other commands are given.
-    letter, since = Column("letter", no_wrap=True, min_width=36), Column("since", no_wrap=True, min_width=20)
-    table = Table(letter, since, "customer", "group", "attempts", box=None)
-    for each in letters["items"]:
-        table.add_row(
-            each["id"],
-            f"{each['created_at'][:19]}Z",
-            each["customer_id"] or "-",
-            each["fingerprint"],
-            str(each["attempts"]),
-        )
-    out.print(table)
+
+
+def _print_letters(letters: list[dict[str, Any]]) -> None:
+    # No table, which would be cut to the width of the terminal: the other commands are given what stands here.
+    typer.echo(_LETTER.format("letter", "since", "group", "tries", "customer"))
+    for each in letters:
+        since, customer = f"{each['created_at'][:19]}Z", each["customer_id"] or "-"
+        typer.echo(_LETTER.format(each["id"], since, each["fingerprint"], each["attempts"], customer))
 
 
 def show(letter_id: str, service: Service, url: Url = None, token: Token = None) -> None:
@@ -90,8 +94,7 @@ def replay(
     token: Token = None,
 ) -> None:
     """Apply a dead letter, or a group of them, again. Exit status 3 when one failed again and stays dead."""
-    if (letter_id is None) == (fingerprint is None):
-        raise StackError("Name either a letter or a group with --fingerprint.")
+    _require_one(letter_id, fingerprint)
     client = _Client(service_url(service, url), operator_token(token))
     if letter_id is not None:
         letter = _run(client.post(f"/{letter_id}/replay", {"note": note}), client)
@@ -99,17 +102,35 @@ def replay(
         err.print(f"{letter_id} is {letter['state']}{reason}", markup=False, soft_wrap=True)
         still_dead = int(letter["state"] == "dead")
     else:
-        replayed, still_dead = _run(_replay_group(client, {"fingerprint": fingerprint, "note": note}), client)
-        err.print(f"{replayed} letters were replayed, {still_dead} are still dead.")
+        done = _run(_settle_group(client, "replay", {"fingerprint": fingerprint, "note": note}), client)
+        still_dead = done["still_dead"]
+        err.print(f"{done['replayed']} letters were replayed, {still_dead} are still dead.")
     if still_dead:
         raise typer.Exit(_EXIT_STILL_DEAD)
 
 
-def discard(letter_id: str, service: Service, note: Note, url: Url = None, token: Token = None) -> None:
-    """Give a dead letter up for ever, and apply what waits behind it."""
+def discard(
+    service: Service,
+    note: Note,
+    letter_id: Annotated[str | None, typer.Argument(help="A letter; or give --fingerprint.")] = None,
+    fingerprint: Annotated[str | None, typer.Option(help="Discard all letters of this group.")] = None,
+    url: Url = None,
+    token: Token = None,
+) -> None:
+    """Give a dead letter, or a group of them, up for ever, and apply what waits behind."""
+    _require_one(letter_id, fingerprint)
     client = _Client(service_url(service, url), operator_token(token))
+    if letter_id is None:
+        done = _run(_settle_group(client, "discard", {"fingerprint": fingerprint, "note": note}), client)
+        err.print(f"{done['discarded']} letters were discarded.")
+        return
     letter = _run(client.post(f"/{letter_id}/discard", {"note": note}), client)
     err.print(f"{letter_id} is {letter['state']}", markup=False)
+
+
+def _require_one(letter_id: str | None, fingerprint: str | None) -> None:
+    if (letter_id is None) == (fingerprint is None):
+        raise StackError("Name either a letter or a group with --fingerprint.")
 
 
 class _Client:
@@ -147,16 +168,16 @@ async def _groups_and_letters(client: _Client, query: dict[str, str]) -> tuple[A
     return await client.get("/groups", {"state": query["state"]}), await client.get("", query)
 
 
-async def _replay_group(client: _Client, body: dict[str, Any]) -> tuple[int, int]:
-    replayed = still_dead = 0
+async def _settle_group(client: _Client, action: str, body: dict[str, Any]) -> Counter[str]:
+    """How many letters became what, step by step."""
+    done = Counter[str]()
     after: str | None = None
     while True:
-        step = await client.post("/replay", body | {"after": after})
-        replayed += step["replayed"]
-        still_dead += step["still_dead"]
-        after = step["next_after"]
+        step = await client.post(f"/{action}", body | {"after": after})
+        after = step.pop("next_after")
+        done.update(step)
         if after is None:
-            return replayed, still_dead
+            return done
 
 
 def _run(work: Coroutine[Any, Any, T], client: _Client) -> T:

@@ -16,6 +16,7 @@ from shared.dead_letters import DeadLettersApi
 from shared.web import operations_of
 from tests.support.dead_letters import Faults, Ward, run, ward_of
 from tests.support.http import ApiClient, serving_operations
+from tests.support.poison import violation
 from tests.support.stack import Infra
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -37,8 +38,10 @@ async def api(ward: Ward, tmp_path: Path) -> AsyncIterator[ApiClient]:
         yield client
 
 
-async def _call(api: ApiClient, *arguments: str, role: str = "supervisor") -> subprocess.CompletedProcess[str]:
-    environment = {**os.environ, "PYTHONPATH": str(ROOT), "RECOURSE_TOKEN": api.token(role), "COLUMNS": "300"}
+async def _call(
+    api: ApiClient, *arguments: str, role: str = "supervisor", columns: str = "300"
+) -> subprocess.CompletedProcess[str]:
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "RECOURSE_TOKEN": api.token(role), "COLUMNS": columns}
     return await asyncio.to_thread(
         subprocess.run,
         [sys.executable, "-m", "deploy.cli.main", "dead-letters", *arguments, "--service", "loyalty", "--url", api.url],
@@ -78,6 +81,30 @@ async def test_letters_are_replayed_and_discarded(ward: Ward, api: ApiClient) ->
     settled = await _call(api, "replay", str(third), "--note", "again")
     assert settled.returncode == 1
     assert "The letter is replayed already." in settled.stderr
+
+
+async def test_a_group_is_discarded(ward: Ward, api: ApiClient) -> None:
+    fingerprint = (await api.get("/v1/dead-letters")).body["items"][0]["fingerprint"]
+    group = await _call(api, "discard", "--fingerprint", fingerprint, "--note", "test orders")
+    assert (group.returncode, group.stderr) == (0, "3 letters were discarded.\n")
+    assert await ward.effects("c1") == await ward.effects("c3") == [2]
+    assert (await _call(api, "discard", "--note", "x")).stderr.startswith("Name either a letter or a group")
+
+
+async def test_what_the_other_commands_are_given_is_never_cut(ward: Ward, api: ApiClient) -> None:
+    letters = (await api.get("/v1/dead-letters")).body["items"]
+    listed = await _call(api, "list", columns="80")
+    for each in letters:
+        row = [each["id"], f"{each['created_at'][:19]}Z", each["fingerprint"], "1", each["customer_id"]]
+        assert row in [line.split() for line in listed.stdout.splitlines()]
+
+
+async def test_with_a_group_only_that_one_is_listed(ward: Ward, api: ApiClient) -> None:
+    await ward.deliver(violation("c4"))
+    (other,) = [each for each in (await api.get("/v1/dead-letters/groups")).body["items"] if each["count"] == 1]
+    listed = await _call(api, "list", "--fingerprint", other["fingerprint"])
+    assert "schema_violation" in listed.stdout
+    assert "handler_failed" not in listed.stdout
 
 
 async def test_what_is_refused_is_one_sentence(ward: Ward, api: ApiClient) -> None:

@@ -1,5 +1,6 @@
 """Dead letters over HTTP: what operators see, what they may do, and that it is written down."""
 
+import asyncio
 import base64
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -148,6 +149,42 @@ async def test_a_group_is_replayed_in_steps(ward: Ward, api: ApiClient) -> None:
     for customer in customers:
         assert await ward.effects(customer) == ([] if customer == "c2" else [1, 2, 3, 4])
     assert len((await api.get("/v1/audit")).body["items"]) == 7
+
+
+async def test_a_group_is_discarded_in_steps_and_written_down(ward: Ward, api: ApiClient) -> None:
+    await _kill(ward, "c1", "c2", "c3")
+    fingerprint = (await api.get(f"{LETTERS}/groups")).body["items"][0]["fingerprint"]
+    body = {"fingerprint": fingerprint, "limit": 2, "note": "test orders"}
+    for role in ("viewer", "agent"):
+        assert (await api.post(f"{LETTERS}/discard", body, key="k", role=role)).status == 403
+    first = await api.post(f"{LETTERS}/discard", body, key="k1", role="supervisor", subject="op-1")
+    assert (first.status, first.body["discarded"]) == (200, 2)
+    rest = await api.post(f"{LETTERS}/discard", body | {"after": first.body["next_after"]}, key="k2")
+    assert rest.body == {"discarded": 1, "next_after": None}
+    for customer in ("c1", "c2", "c3"):
+        assert await ward.effects(customer) == [2, 3, 4]
+    actions = (await api.get("/v1/audit", action="dead_letters.discard")).body["items"]
+    assert {(each["customer_id"], each["actor"], each["role"], each["reason"]) for each in actions} == {
+        ("c1", "op-1", "supervisor", "test orders"), ("c2", "op-1", "supervisor", "test orders"),
+        ("c3", "tester", "administrator", "test orders"),
+    }  # fmt: skip
+
+
+async def test_a_group_is_settled_once_by_two_operators_at_once(ward: Ward, api: ApiClient) -> None:
+    customers = [f"c{n}" for n in range(6)]
+    await _kill(ward, *customers)
+    ward.faults.mend()
+    fingerprint = (await api.get(f"{LETTERS}/groups")).body["items"][0]["fingerprint"]
+    body = {"fingerprint": fingerprint, "note": "mended"}
+    answers = await asyncio.gather(
+        *[api.post(f"{LETTERS}/replay", body, key=f"r{n}") for n in range(3)],
+        *[api.post(f"{LETTERS}/discard", body, key=f"d{n}") for n in range(2)],
+    )
+    assert {each.status for each in answers} == {200}
+    assert sum(each.body.get("replayed", 0) + each.body.get("discarded", 0) for each in answers) == len(customers)
+    assert sum(each.body.get("still_dead", 0) for each in answers) == 0
+    assert len((await api.get("/v1/audit")).body["items"]) == len(customers)
+    assert await ward.letters() == []
 
 
 async def test_what_may_not_be_is_refused(ward: Ward, api: ApiClient) -> None:
