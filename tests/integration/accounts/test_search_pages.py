@@ -1,19 +1,20 @@
-"""A page of the search form costs the same wherever in the alphabet it is."""
+"""The search form looks at as much as it shows, wherever in the alphabet and among however many customers."""
 
 import pytest
 
-from services.accounts.search.store import Place, walk_names
+from services.accounts.search.domain import TypedNumber
+from services.accounts.search.store import Details, Place, find_details, walk_names
 from shared.db import Connection
 from tests.support.accounts import Accounts
 
 pytestmark = pytest.mark.requirement("A2")
 
 
-async def blocks_read(connection: Connection) -> int:
-    """How many blocks of the index of names this session has looked at so far."""
+async def blocks_read(connection: Connection, table: str = "customer_names") -> int:
+    """How many blocks of the indexes of a table this session has looked at so far."""
     await connection.execute("select pg_stat_force_next_flush()")
     row = await connection.fetchrow(
-        "select idx_blks_hit + idx_blks_read from pg_statio_user_tables where relname = 'customer_names'"
+        "select idx_blks_hit + idx_blks_read from pg_statio_user_tables where relname = $1", table
     )
     return int(row[0]) if row else 0
 
@@ -31,3 +32,20 @@ async def test_a_walk_begins_where_the_name_does(accounts: Accounts) -> None:
             before = await blocks_read(connection)
             await walk_names(connection, "smith", "", after=after, limit=25)
             assert await blocks_read(connection) - before < 20
+
+
+async def test_a_number_with_and_without_its_country_is_looked_up_by_both(accounts: Accounts) -> None:
+    async with accounts.unit_of_work.begin() as transaction:
+        await transaction.connection.execute(
+            """insert into customers (customer_id, version, first_name, last_name, phone, phone_key, status, created_at,
+                                      changed_at)
+               select 'c' || n, 1, 'Ada', 'Novak', key, key, 'active', now(), now()
+               from generate_series(1, 50000) n,
+                    lateral (select case n when 777 then '+6114526' else '+' || 61400000000 + n end) k (key)"""
+        )
+    async with accounts.database.read() as connection:
+        await connection.execute("analyze customers")
+        before = await blocks_read(connection, "customers")
+        found = await find_details(connection, Details(phone=TypedNumber("014526", "+6114526")), limit=25)
+        assert [each.customer_id for each in found] == ["c777"]
+        assert await blocks_read(connection, "customers") - before < 20
