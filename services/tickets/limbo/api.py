@@ -119,7 +119,7 @@ async def _resolve(ctx: RequestContext, transaction: Transaction, ticket: Ticket
         after = await resolve(transaction, ticket, verdict)
     except OrderPartlyResolvedError:
         raise ORDER_PARTLY_RESOLVED(
-            f"The payment of order {ticket.order.order_id} is for all its tickets; decide on them one by one."
+            f"The payment of order {ticket.order.order_id} is for all its tickets: confirm this as paid, or cancel it."
         ) from None
     if after is Refused.PAID_OUT:
         raise PAID_OUT(f"A prize on ticket {ticket.ticket_id} was paid out: confirm it as paid.")

@@ -30,6 +30,7 @@ _EVENTS: Mapping[Resolution, TicketEvent] = {
 NOTHING_CHARGED = frozenset({"not_charged", "unknown_purchase"})
 
 _TOP_UP = "Retry when the customer's balance covers the order; cancel when it will not."
+_WHOLE = " An order of which another ticket was decided on is not retried: confirm this as paid, or cancel."
 _LATE = "Accounts has not answered: see whether it runs and has dead letters, then retry."
 _NO_PAYMENT = "Accounts will not book this payment: cancel, and have the customer buy again."
 _BACK = "The money is back already: cancel."
@@ -57,9 +58,9 @@ def suggest(ticket: Ticket) -> tuple[Resolution, str]:
     if ticket.draw_cancelled:
         return Resolution.CANCEL_AND_REFUND, _NO_DRAW
     if ticket.state is State.LIMBO_PAYMENT_OVERDUE:
-        return Resolution.RETRY, _LATE
+        return Resolution.RETRY, _LATE + _WHOLE
     covered = code == "insufficient_balance"
-    return (Resolution.RETRY, _TOP_UP) if covered else (Resolution.CANCEL_AND_REFUND, _NO_PAYMENT)
+    return (Resolution.RETRY, _TOP_UP + _WHOLE) if covered else (Resolution.CANCEL_AND_REFUND, _NO_PAYMENT)
 
 
 def was_charged(state: State, code: str) -> bool:

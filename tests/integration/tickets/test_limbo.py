@@ -117,6 +117,9 @@ async def test_a_payment_is_not_asked_for_again_when_a_ticket_was_decided_on(
     assert (await resolve(api, "t1", "cancel_and_refund")).body["status"] == "cancelled"
     refused = await resolve(api, "t2", "retry", key="k2")
     assert (refused.status, refused.body["code"]) == (409, "order_partly_resolved")
+    advice = (await api.get("/v1/tickets/t2")).body["limbo"]["advice"]
+    assert "confirm this as paid, or cancel" in advice
+    assert "confirm this as paid, or cancel it" in refused.body["detail"]
     assert await partition.published(TicketCancelled) == []
     assert (await resolve(api, "t2", "confirm_paid", key="k2")).body["status"] == "paid"
     assert [event["tickets"][0]["id"] for event in await partition.published(TicketsPaid)] == ["t2"]
