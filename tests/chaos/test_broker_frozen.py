@@ -22,7 +22,7 @@ def own_infra() -> Iterator[Infra]:
         try:
             stack.up_infrastructure()
             infra = Infra(stack)
-            infra.ensure_role()
+            infra.prepare()
             yield infra
         finally:
             stack.clean()

@@ -26,7 +26,7 @@ def cluster() -> Iterator[Infra]:
         try:
             stack.up_infrastructure()
             infra = Infra(stack)
-            infra.ensure_role()
+            infra.prepare()
             yield infra
         finally:
             stack.clean()

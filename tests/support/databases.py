@@ -1,6 +1,7 @@
 """Databases for tests: copies of prepared ones, emptied and used again.
 
-A copy writes ten megabytes twice, to the log and to its files; emptying a used one takes a tenth of that time.
+A copy writes ten megabytes twice, to the log and to its files; emptying a used one takes a tenth of that time. Its rows
+come in the order in which they were written, as those of a new one do, as long as nothing vacuums it by itself.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ import asyncpg
 
 from deploy.local import postgres
 
+_LONG = 1_000_000
 Prepare = Callable[[str], Awaitable[None]]
 
 _OURS = r"n.nspname !~ '^pg_' and n.nspname <> 'information_schema'"
@@ -123,6 +125,7 @@ class Databases:
             if await connection.fetchval(_SCHEMA) != pristine.schema:
                 return False
             await _empty(connection, pristine)
+            await _shorten(connection)
         finally:
             await connection.close()
         return True
@@ -167,6 +170,14 @@ async def _end_others(connection: Any) -> None:
         """select pg_terminate_backend(pid, 5000) from pg_stat_activity
            where datname = current_database() and pid <> pg_backend_pid()"""
     )
+
+
+async def _shorten(connection: Any) -> None:
+    """Give back the place of many rows that were deleted: a table without rows becomes a new one."""
+    for row in await connection.fetch(_TABLES):
+        table = Table(*row)
+        if await connection.fetchval("select pg_relation_size($1::text::regclass)", str(table)) > _LONG:
+            await connection.execute(f"vacuum {table}")
 
 
 async def _empty(connection: Any, pristine: Pristine) -> None:

@@ -61,10 +61,11 @@ class Infra:
         """
         return self._databases.lent(name_hint, prepare)
 
-    def ensure_role(self) -> None:
-        """Make sure that the role which owns the tests' databases exists."""
+    def prepare(self) -> None:
+        """Make sure of the role which owns the tests' databases, and that nothing vacuums these by itself."""
         password = self.stack.credentials.password(_ROLE)
         postgres.create_role_and_database(self.admin_url, role=_ROLE, database=_ROLE, password=password)
+        postgres.execute(self.admin_url, "alter system set autovacuum = off; select pg_reload_conf();")
 
 
 @contextmanager
@@ -126,7 +127,7 @@ def temporary_state_dir() -> Iterator[Path]:
 def _started(stack: Stack) -> Infra:
     stack.up_infrastructure()
     infra = Infra(stack)
-    infra.ensure_role()
+    infra.prepare()
     return infra
 
 

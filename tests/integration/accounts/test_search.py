@@ -191,7 +191,7 @@ async def test_viewers_get_details_masked_and_others_nothing_without_a_token(acc
     for path in ("/v1/search?q=novak", "/v1/customers?name=novak"):
         seen = await accounts.call("GET", path, status=200, role=Role.VIEWER)
         assert "c1@" not in str(seen)
-        assert "570" not in str(seen)
+        assert "491570" not in str(seen).replace(" ", "")
         assert "c1@example.com" in str(await accounts.call("GET", path, status=200))
         async with accounts.client.get(path) as response:
             assert response.status == 401

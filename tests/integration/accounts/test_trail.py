@@ -39,7 +39,7 @@ async def test_a_viewer_sees_one_field_for_a_reason_that_is_kept(accounts: Accou
     (entry,) = await accounts.fetch("select * from audit_entries where action = 'personal_data.unmask'")
     assert (entry["actor"], entry["role"], entry["reason"]) == ("agent-7", "viewer", "The customer calls back")
     assert (entry["object_id"], entry["after"], entry["customer_id"]) == ("c1/phone", {"field": "phone"}, "c1")
-    assert "491" not in str(entry)
+    assert "491570" not in str(entry).replace(" ", "")
     await accounts.call("POST", path, {"field": "phone"}, status=422, role=Role.VIEWER)
     await accounts.call("POST", path, {"field": "phone", "reason": " \n"}, status=422, role=Role.VIEWER)
     await accounts.call("POST", path, body | {"field": "version"}, status=422, role=Role.VIEWER)
