@@ -22,7 +22,7 @@ _REPLICATION_AT_MOST = 3
 _LINES_SHOWN = 20
 # Points and mails follow from money and tickets: on a machine that is fully used these come first.
 _FOLLOWERS = {"loyalty", "notifications"}
-_NICENESS = 12
+_NICENESS = 5
 
 
 class Services:
