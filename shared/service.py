@@ -151,11 +151,7 @@ async def _run_parts(
     service: Service[Any], settings: ServiceSettings, unit_of_work: UnitOfWork, parts: Parts, stop: asyncio.Event
 ) -> None:
     schema = Schema(unit_of_work.database, service.migration_sources())
-    kafka = KafkaSettings.of(
-        settings,
-        session_timeout_ms=settings.kafka_session_timeout_ms,
-        fetch_wait_ms=settings.kafka_fetch_wait_ms,
-    )
+    kafka = _kafka(settings)
     consumer = Consumer(
         name=settings.topic_prefix + service.name,
         kafka=kafka,
@@ -191,6 +187,11 @@ async def _run_parts(
     relay.stop()
     await _finish([relay_task], seconds=2)
     log.info("stopped")
+
+
+def _kafka(settings: ServiceSettings) -> KafkaSettings:
+    times = {"session_timeout_ms": settings.kafka_session_timeout_ms, "fetch_wait_ms": settings.kafka_fetch_wait_ms}
+    return KafkaSettings.of(settings, **times)
 
 
 def _kept_running(

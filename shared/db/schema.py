@@ -1,5 +1,6 @@
 """Whether the database has the tables that this version of the service needs."""
 
+import asyncio
 from collections.abc import Sequence
 
 import asyncpg
@@ -25,6 +26,7 @@ class Schema:
     def __init__(self, database: Database, sources: Sequence[MigrationSource]) -> None:
         self._database = database
         self._needed = [(source.name, path.name) for source in sources for path in source.files()]
+        self._looking = asyncio.Lock()
         self._is_complete = False
         self._was_told = False
 
@@ -34,14 +36,18 @@ class Schema:
         Raises:
             SchemaBehindError: some are not.
         """
-        if self._is_complete:
-            return
+        # All parts of a service ask when it starts: one looks for them.
+        async with self._looking:
+            if not self._is_complete:
+                await self._look()
+                self._is_complete = True
+
+    async def _look(self) -> None:
         applied = await self._applied()
         missing = [f"{source}/{name}" for source, name in self._needed if (source, name) not in applied]
         if missing:
             self._tell(missing)
             raise SchemaBehindError(missing)
-        self._is_complete = True
 
     def _tell(self, missing: Sequence[str]) -> None:
         if not self._was_told:
