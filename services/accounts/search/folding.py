@@ -47,6 +47,11 @@ def words_before(*names: str) -> tuple[str, ...]:
     return _words(fold_before(" ".join(names)))
 
 
+def was_folded_otherwise(*names: str) -> bool:
+    """Whether the name has other words than before."""
+    return words_of(*names) != words_before(*names)
+
+
 def _words(folded: str) -> tuple[str, ...]:
     words = _NO_WORD.sub(" ", folded).split()
     return tuple(dict.fromkeys(word[:MAX_WORD_LENGTH] for word in words))[:MAX_WORDS]

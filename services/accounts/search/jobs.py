@@ -4,6 +4,7 @@ import asyncio
 
 from services.accounts.locks import lock_accounts
 from services.accounts.search import names_store as store
+from services.accounts.search.folding import was_folded_otherwise
 from shared.messaging import UnitOfWork
 from shared.waiting import sweep_until
 
@@ -30,7 +31,9 @@ class NameFolds:
             if after is None:
                 return False
             found = await store.names_after(connection, after, limit=_PIECE)
-            changed = sorted(each.customer_id for each in found if store.was_folded_otherwise(each))
+            changed = sorted(
+                each.customer_id for each in found if was_folded_otherwise(each.first_name, each.last_name)
+            )
             if changed:
                 await lock_accounts(connection, changed)
                 await store.index_anew(connection, changed)

@@ -22,17 +22,20 @@ async def index_names(connection: Connection, names: Sequence[Named], *, are_new
     """Make customers findable by their names, instead of the names that are stored; the caller holds their locks."""
     pairs = _pairs(names, words_of)
     if not are_new:
-        rows = await connection.fetch(
-            "select customer_id, first_name, last_name from customers where customer_id = any($1::text[])",
-            [each.customer_id for each in names],
-        )
-        named = [Named(*row) for row in rows]
+        named = await _names(connection, [each.customer_id for each in names])
         stored = _pairs(named, words_of)
         await _remove(connection, (stored | _pairs(named, words_before)) - pairs)
         pairs -= stored
     if pairs:
         await insert_rows(connection, "customer_names", _NAME_TYPES, sorted(pairs))
         await _add_words(connection, {word for word, _, _ in pairs})
+
+
+async def _names(connection: Connection, customer_ids: Sequence[str]) -> list[Named]:
+    rows = await connection.fetch(
+        "select customer_id, first_name, last_name from customers where customer_id = any($1::text[])", customer_ids
+    )
+    return [Named(*row) for row in rows]
 
 
 def _pairs(names: Iterable[Named], words: Callable[..., tuple[str, ...]]) -> set[tuple[str, str, str]]:
@@ -98,17 +101,9 @@ async def names_after(connection: Connection, after: str, *, limit: int) -> list
     return [Named(*row) for row in rows]
 
 
-def was_folded_otherwise(named: Named) -> bool:
-    """Whether the name has other words than before."""
-    return words_of(named.first_name, named.last_name) != words_before(named.first_name, named.last_name)
-
-
 async def index_anew(connection: Connection, customer_ids: Sequence[str]) -> None:
     """Make customers findable by their names as these are folded now; the caller holds their locks."""
-    rows = await connection.fetch(
-        "select customer_id, first_name, last_name from customers where customer_id = any($1::text[])", customer_ids
-    )
-    names = [Named(*row) for row in rows]
+    names = await _names(connection, customer_ids)
     pairs = _pairs(names, words_of)
     await _remove(connection, _pairs(names, words_before) - pairs)
     if pairs:
