@@ -174,10 +174,8 @@ async def _end_others(connection: Any) -> None:
 
 async def _shorten(connection: Any) -> None:
     """Give back the place of many rows that were deleted: a table without rows becomes a new one."""
-    for row in await connection.fetch(_TABLES):
-        table = Table(*row)
-        if await connection.fetchval("select pg_relation_size($1::text::regclass)", str(table)) > _LONG:
-            await connection.execute(f"vacuum {table}")
+    for row in await connection.fetch(f"{_TABLES} and pg_relation_size(c.oid) > $1", _LONG):
+        await connection.execute(f"vacuum {Table(*row)}")
 
 
 async def _empty(connection: Any, pristine: Pristine) -> None:

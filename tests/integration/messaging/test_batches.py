@@ -1,6 +1,9 @@
 """Batches made by hand reach Kafka as what is sent record by record does."""
 
 from collections import defaultdict
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
 
 from shared.messaging import KafkaSettings
 from shared.messaging.admin import ensure_topics
@@ -14,10 +17,7 @@ KEYS = [f"kund-ä{number}".encode() for number in range(40)]
 
 
 async def test_records_arrive_in_order_where_a_producer_would_put_them(infra: Infra) -> None:
-    kafka = await _kafka(infra)
-    producer = make_producer(kafka, client_id="tests")
-    await producer.start()
-    try:
+    async with _producing(infra) as (kafka, producer):
         batches = Batches(producer)
         # Three batches of a partition and more, and one record that is larger than a batch.
         for number in range(60):
@@ -29,8 +29,6 @@ async def test_records_arrive_in_order_where_a_producer_would_put_them(infra: In
         for future in await batches.send():
             await future
         alone = {key: await producer.send_and_wait(kafka.full_name(TOPIC), key=key, value=b"alone") for key in KEYS}
-    finally:
-        await stop_client(producer)
     found = defaultdict(list)
     async for item in follow(kafka, TOPIC, from_beginning=True, to_present=True):
         assert item.record.key is not None
@@ -45,17 +43,12 @@ async def test_records_arrive_in_order_where_a_producer_would_put_them(infra: In
 
 
 async def test_records_without_a_key_or_a_value_arrive(infra: Infra) -> None:
-    kafka = await _kafka(infra)
-    producer = make_producer(kafka, client_id="tests")
-    await producer.start()
-    try:
+    async with _producing(infra) as (kafka, producer):
         batches = Batches(producer)
         for key, value in ((None, b"1"), (b"k", None), (b"k", b"")):
             await batches.add(kafka.full_name(TOPIC), key=key, value=value, headers=())
         for future in await batches.send():
             await future
-    finally:
-        await stop_client(producer)
     found = {
         (item.record.key, item.record.value)
         async for item in follow(kafka, TOPIC, from_beginning=True, to_present=True)
@@ -63,7 +56,14 @@ async def test_records_without_a_key_or_a_value_arrive(infra: Infra) -> None:
     assert found == {(None, b"1"), (b"k", None), (b"k", b"")}
 
 
-async def _kafka(infra: Infra) -> KafkaSettings:
+@asynccontextmanager
+async def _producing(infra: Infra) -> AsyncIterator[tuple[KafkaSettings, Any]]:
+    """Topics of a test's own, and a producer for them."""
     kafka = KafkaSettings(infra.bootstrap_servers, infra.topic_prefix())
     await ensure_topics(kafka, partitions=3, replication=1)
-    return kafka
+    producer = make_producer(kafka, client_id="tests")
+    await producer.start()
+    try:
+        yield kafka, producer
+    finally:
+        await stop_client(producer)
