@@ -9,6 +9,7 @@ from pydantic import Field
 from services.notifications.correspondence import store
 from services.notifications.correspondence.domain import Channel
 from services.notifications.correspondence.timeline import TimelineEntry, timeline_of
+from services.notifications.recipients.store import united_ids
 from services.notifications.tracking.domain import Status
 from shared.db import Database
 from shared.web import (
@@ -44,9 +45,13 @@ class HistoryQuery(PageQuery):
 
 
 class CorrespondenceItem(ResponseModel):
-    """A message to a customer. `withheld_reason` says why a message with the status `not_sent` was not sent."""
+    """A message to a customer. `withheld_reason` says why a message with the status `not_sent` was not sent.
+
+    `customer_id` is the id under which it was told, also when that customer was merged into another.
+    """
 
     id: UUID
+    customer_id: str
     created_at: datetime
     channel: Channel
     template: str
@@ -83,7 +88,6 @@ class TimelineItem(ResponseModel):
 class CorrespondenceDetail(CorrespondenceItem):
     """A message in full, with each attempt to send it and all that is known of its delivery, in order of time."""
 
-    customer_id: str
     template_version: int
     recipient_name: str
     html: Annotated[str, Personal("prose")]
@@ -106,11 +110,11 @@ class CorrespondenceApi:
     async def correspondence_history(
         self, ctx: RequestContext, path: CustomerPath, query: HistoryQuery
     ) -> Page[CorrespondenceItem]:
-        """Everything the customer was told, the newest first."""
+        """Everything the customer was told, the newest first, and those that were merged with it."""
         async with self._database.read() as connection:
             rows = await store.history(
                 connection,
-                path.customer_id,
+                await united_ids(connection, path.customer_id),
                 statuses=query.status,
                 channels=query.channel,
                 before=_BY_TIME.position(ctx, query),
@@ -130,8 +134,8 @@ class CorrespondenceApi:
             message = await store.opened(connection, path.message_id)
             if message is None:
                 raise CORRESPONDENCE_NOT_FOUND(f"No message has the id {path.message_id}.")
-            attempts = await store.attempts(connection, message.customer_id, path.message_id)
-            reports = await store.reports(connection, message.customer_id, path.message_id, limit=_MOST_REPORTS)
+            attempts = await store.attempts(connection, message.listed.customer_id, path.message_id)
+            reports = await store.reports(connection, message.listed.customer_id, path.message_id, limit=_MOST_REPORTS)
         return _detail(message, attempts, timeline_of(message.listed, attempts, reports))
 
 
@@ -141,7 +145,6 @@ def _detail(
     item = CorrespondenceItem.model_validate(message.listed)
     return CorrespondenceDetail(
         **item.model_dump(),
-        customer_id=message.customer_id,
         template_version=message.template_version,
         recipient_name=message.recipient_name,
         html=message.html,

@@ -30,8 +30,8 @@ _ADD = """
     select id from added
 """
 
-_LISTED = """created_at, id, channel, template, subject, recipient_address, status, status_changed_at,
-    withheld_reason"""
+_LISTED = """c.created_at, c.id, c.channel, c.template, c.subject, c.recipient_address, c.status, c.status_changed_at,
+    c.withheld_reason, c.customer_id"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +47,7 @@ class Listed:
     status: Status
     status_changed_at: datetime
     withheld_reason: str | None
+    customer_id: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +55,6 @@ class Opened:
     """A message in full. `next_attempt_at` is given while it waits to be sent."""
 
     listed: Listed
-    customer_id: str
     template_version: int
     recipient_name: str
     html: str
@@ -111,26 +111,29 @@ async def add(connection: Connection, messages: Sequence[Message]) -> set[UUID]:
 
 async def history(
     connection: Connection,
-    customer_id: str,
+    customer_ids: Sequence[str],
     *,
     statuses: Sequence[Status],
     channels: Sequence[Channel],
     before: tuple[datetime, UUID] | None,
     limit: int,
 ) -> list[Listed]:
-    """A customer's messages, the newest first; no status or channel given means all of them."""
-    arguments: list[Any] = [customer_id, limit]
-    conditions = ["customer_id = $1"]
+    """A customer's messages under all of its ids, the newest first; no status or channel given means all of them."""
+    arguments: list[Any] = [customer_ids, limit]
+    conditions = ["c.customer_id = asked.id"]
     for column, wanted in (("status", statuses), ("channel", channels)):
         if wanted:
             arguments.append(wanted)
-            conditions.append(f"{column} = any(${len(arguments)}::text[])")
+            conditions.append(f"c.{column} = any(${len(arguments)}::text[])")
     if before is not None:
         arguments.extend(before)
-        conditions.append(f"(created_at, id) < (${len(arguments) - 1}, ${len(arguments)})")
+        conditions.append(f"(c.created_at, c.id) < (${len(arguments) - 1}, ${len(arguments)})")
     rows = await connection.fetch(
-        f"""select {_LISTED} from correspondence where {" and ".join(conditions)}
-            order by created_at desc, id desc limit $2""",  # noqa: S608 - parts of this file, values are parameters
+        f"""select {_LISTED} from unnest($1::text[]) as asked (id)
+            cross join lateral (
+                select * from correspondence c where {" and ".join(conditions)}
+                order by c.created_at desc, c.id desc limit $2) as c
+            order by c.created_at desc, c.id desc limit $2""",  # noqa: S608 - parts of this file, values are parameters
         *arguments,
     )
     return [_listed(*row) for row in rows]
@@ -139,7 +142,7 @@ async def history(
 async def opened(connection: Connection, message_id: UUID) -> Opened | None:
     """One message in full, None when there is no such message."""
     row = await connection.fetchrow(
-        f"""select {_LISTED}, c.customer_id, c.template_version, c.recipient_name, t.html, t.text, o.due_at
+        f"""select {_LISTED}, c.template_version, c.recipient_name, t.html, t.text, o.due_at
             from correspondence c
             join correspondence_contents t on t.customer_id = c.customer_id and t.message_id = c.id
             left join outgoing o on o.customer_id = c.customer_id and o.message_id = c.id and o.phase = 'queued'
@@ -148,7 +151,7 @@ async def opened(connection: Connection, message_id: UUID) -> Opened | None:
     )
     if row is None:
         return None
-    return Opened(_listed(*row[:9]), *row[9:])
+    return Opened(_listed(*row[:10]), *row[10:])
 
 
 async def attempts(connection: Connection, customer_id: str, message_id: UUID) -> list[Attempt]:
@@ -180,9 +183,9 @@ async def reports(connection: Connection, customer_id: str, message_id: UUID, *,
 
 def _listed(
     created_at: datetime, message_id: UUID, channel: str, template: str, subject: str, address: str | None,
-    status: str, status_changed_at: datetime, withheld_reason: str | None,
+    status: str, status_changed_at: datetime, withheld_reason: str | None, customer_id: str,
 ) -> Listed:  # fmt: skip
     return Listed(
         created_at, message_id, Channel(channel), template, subject, address, Status(status), status_changed_at,
-        withheld_reason,
+        withheld_reason, customer_id,
     )  # fmt: skip

@@ -14,6 +14,7 @@ class Recipient:
     email: str | None
     language: str | None
     time_zone: str | None
+    merged_into: str | None = None
     is_erased: bool = False
 
     @property

@@ -31,4 +31,5 @@ def _recipient(changed: CustomerChanged) -> Recipient:
         email=changed.email,
         language=changed.language,
         time_zone=changed.time_zone,
+        merged_into=changed.merged_into,
     )

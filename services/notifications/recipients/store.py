@@ -8,14 +8,14 @@ from shared.db import Connection
 _SAVE = """
     with offered as (
         select distinct on (customer_id) * from unnest($1::text[], $2::bigint[], $3::text[], $4::text[], $5::text[],
-                                                       $6::text[], $7::text[])
-            as o (customer_id, version, first_name, last_name, email, language, time_zone)
+                                                       $6::text[], $7::text[], $8::text[])
+            as o (customer_id, version, first_name, last_name, email, language, time_zone, merged_into)
         order by customer_id, version desc),
     unknown as (select customer_id from recipients join offered using (customer_id) where recipients.version = 0),
     saved as (
         update recipients r
         set version = o.version, first_name = o.first_name, last_name = o.last_name, email = o.email,
-            language = o.language, time_zone = o.time_zone
+            language = o.language, time_zone = o.time_zone, merged_into = o.merged_into
         from offered o where r.customer_id = o.customer_id and r.version < o.version and r.erased_at is null)
     select customer_id from unknown
 """
@@ -42,6 +42,7 @@ async def save(connection: Connection, recipients: Sequence[Recipient]) -> list[
         [recipient.email for recipient in recipients],
         [recipient.language for recipient in recipients],
         [recipient.time_zone for recipient in recipients],
+        [recipient.merged_into for recipient in recipients],
     )
     return [row["customer_id"] for row in rows]
 
@@ -49,8 +50,22 @@ async def save(connection: Connection, recipients: Sequence[Recipient]) -> list[
 async def known(connection: Connection, customer_ids: Sequence[str]) -> dict[str, Recipient]:
     """Those of the customers of whom accounts has told, by id."""
     rows = await connection.fetch(
-        """select customer_id, version, first_name, last_name, email, language, time_zone, erased_at is not null
+        """select customer_id, version, first_name, last_name, email, language, time_zone, merged_into,
+                  erased_at is not null
            from recipients where customer_id = any($1::text[]) and version > 0""",
         customer_ids,
     )
     return {row["customer_id"]: Recipient(*row) for row in rows}
+
+
+async def united_ids(connection: Connection, customer_id: str) -> list[str]:
+    """All ids of a customer, the survivor's first; one that is not known is by itself."""
+    rows = await connection.fetch(
+        """with survivor as (
+               select coalesce((select merged_into from recipients where customer_id = $1), $1) as id)
+           select id from survivor
+           union all
+           select customer_id from survivor join recipients on merged_into = id""",
+        customer_id,
+    )
+    return [row[0] for row in rows]

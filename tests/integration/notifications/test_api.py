@@ -21,6 +21,7 @@ from tests.support.notifications import (
 from tests.support.partition import Partition
 
 HISTORY = "/v1/customers/c1/correspondence"
+MERGED = "/v1/customers/c2/correspondence"
 
 
 async def test_the_history_shows_what_the_customer_was_told(partition: Partition, api: ApiClient) -> None:
@@ -33,8 +34,8 @@ async def test_the_history_shows_what_the_customer_was_told(partition: Partition
     ]
     newest = page["items"][0]
     assert set(newest) == {
-        "id", "created_at", "channel", "template", "subject", "recipient_address", "status", "status_changed_at",
-        "withheld_reason",
+        "id", "customer_id", "created_at", "channel", "template", "subject", "recipient_address", "status",
+        "status_changed_at", "withheld_reason",
     }  # fmt: skip
     assert (newest["channel"], newest["recipient_address"]) == ("email", "c1@example.com")
     masked = (await api.get(HISTORY, role="viewer")).body["items"][0]
@@ -50,6 +51,23 @@ async def test_the_history_pages_and_filters(partition: Partition, api: ApiClien
     assert await _all_ids(api, limit=4, status="soft_bounce") == bounced
     assert len(await _all_ids(api, limit=100, status="pending", channel="email")) == 20
     assert await _all_ids(api, limit=5, status="delivered") == []
+
+
+async def test_the_history_of_merged_customers_is_one_until_they_are_parted(
+    partition: Partition, api: ApiClient
+) -> None:
+    both = [(name, f"{name}-k{n}") for n in range(10) for name in ("c1", "c2")]
+    await partition.deliver(customer("c1"), customer("c2"), *(request(*each) for each in both))
+    rows = await partition.fetch("select id from correspondence order by created_at desc, id desc")
+    ids = [str(row[0]) for row in rows]
+    await partition.deliver(customer("c2", version=2, merged_into="c1"))
+    assert await _all_ids(api, limit=7) == ids
+    assert await _all_ids(api, MERGED, limit=7) == ids
+    shown = (await api.get(HISTORY)).body["items"]
+    assert {row["customer_id"] for row in shown} == {"c1", "c2"}
+    await partition.deliver(customer("c2", version=3), customer("c2", version=2, merged_into="c1"))
+    assert set(await _all_ids(api, limit=7)) | set(await _all_ids(api, MERGED, limit=7)) == set(ids)
+    assert {row["customer_id"] for row in (await api.get(HISTORY)).body["items"]} == {"c1"}
 
 
 async def test_an_unknown_customer_was_told_nothing(api: ApiClient) -> None:
@@ -120,8 +138,8 @@ async def test_an_unknown_message_is_not_found(api: ApiClient) -> None:
     assert (await api.get("/v1/correspondence/what")).status == 422
 
 
-async def _all_ids(api: ApiClient, **query: Any) -> list[str]:
-    return [row["id"] for row in await api.items(HISTORY, **query)]
+async def _all_ids(api: ApiClient, path: str = HISTORY, **query: Any) -> list[str]:
+    return [row["id"] for row in await api.items(path, **query)]
 
 
 async def _tried(partition: Partition, times: int) -> bool:
