@@ -1,4 +1,6 @@
-"""What is stuck, as gauges: the oldest event that is not published, and the oldest dead letter that nobody settled."""
+"""What is stuck, as gauges: the oldest event that is not published, the oldest that waits for its cause, and the oldest
+dead letter that nobody settled.
+"""
 
 import asyncio
 
@@ -10,6 +12,7 @@ _outbox = gauge("recourse_outbox_oldest_seconds", "How long the oldest event has
 _letters = gauge(
     "recourse_dead_letters_oldest_seconds", "How long the oldest dead letter has been neither replayed nor discarded"
 )
+_waiting = gauge("recourse_waiting_events_oldest_seconds", "How long the oldest event has waited for its cause")
 
 
 class BacklogGauges:
@@ -30,7 +33,9 @@ class BacklogGauges:
                 """select extract(epoch from now() - (select occurred_at from outbox order by sequence limit 1))::float8
                               as outbox,
                           extract(epoch from now() - (select created_at from dead_letters where state = 'dead'
-                                                      order by created_at limit 1))::float8 as letters"""
+                                                      order by created_at limit 1))::float8 as letters,
+                          extract(epoch from now() - (select waiting_since from waiting_events
+                                                      order by sequence limit 1))::float8 as waiting"""
             )
-        _outbox.set(max(row["outbox"] or 0.0, 0.0) if row else 0.0)
-        _letters.set(max(row["letters"] or 0.0, 0.0) if row else 0.0)
+        for name, shown in (("outbox", _outbox), ("letters", _letters), ("waiting", _waiting)):
+            shown.set(max(row[name] or 0.0, 0.0) if row else 0.0)

@@ -14,7 +14,9 @@ def _seconds(name: str) -> float:
 async def test_the_oldest_of_what_is_stuck_is_shown(probe: Probe) -> None:
     gauges = BacklogGauges(probe.unit_of_work.database)
     await gauges.measure()
-    assert (_seconds("recourse_outbox_oldest_seconds"), _seconds("recourse_dead_letters_oldest_seconds")) == (0, 0)
+    assert [_seconds(f"recourse_{name}_oldest_seconds") for name in ("outbox", "dead_letters", "waiting_events")] == [
+        0
+    ] * 3
     await probe.fetch(
         """insert into outbox (id, aggregatetype, type, occurred_at)
            select gen_random_uuid(), 'loyalty', 't', now() - make_interval(mins => n) from unnest(array[5, 1]) as n"""
@@ -25,6 +27,11 @@ async def test_the_oldest_of_what_is_stuck_is_shown(probe: Probe) -> None:
            select gen_random_uuid(), 'c', 't', 0, n, 'x', 'y', 'f', '[]', s, now() - make_interval(hours => n)
            from (values (3, 'replayed'), (2, 'dead'), (1, 'dead')) as x (n, s)"""
     )
+    await probe.fetch(
+        """insert into waiting_events (consumer, cause, topic, partition, record_offset, headers, waiting_since)
+           select 'c', 'order:o', 't', 0, n, '[]', now() - make_interval(days => n) from unnest(array[2, 1]) as n"""
+    )
     await gauges.measure()
     assert 299 < _seconds("recourse_outbox_oldest_seconds") < 360
     assert 7199 < _seconds("recourse_dead_letters_oldest_seconds") < 7260
+    assert 172_799 < _seconds("recourse_waiting_events_oldest_seconds") < 172_860
