@@ -10,7 +10,7 @@ from aiohttp import web
 from shared.db import Connection
 from shared.web.auth import Principal
 from shared.web.etag import check_if_match
-from shared.web.idempotency import IdempotentRequest, Outcome, claim, record
+from shared.web.idempotency import IdempotencyRaceError, IdempotentRequest, Outcome, claim, record
 from shared.web.personal import SEES_PERSONAL_DATA, masked
 from shared.web.problems import Problem
 from shared.web.replies import RenderedReply, Reply
@@ -75,6 +75,7 @@ class RequestContext:
 
         Raises:
             Problem: 422 `idempotency_key_reused`, or what the effect raises (then nothing is recorded).
+            IdempotencyRaceError: another process was first with the key: roll back and run again.
         """
         request = self.idempotent_request
         (earlier,) = await claim(connection, [request])
@@ -82,6 +83,12 @@ class RequestContext:
             raise earlier
         if earlier is not None:
             return earlier
-        reply = self.render(await effect())
+        try:
+            reply = self.render(await effect())
+        except Problem:
+            # Refused perhaps because another process did it under this key, while the effect waited for a lock.
+            if (await claim(connection, [request]))[0] is not None:
+                raise IdempotencyRaceError from None
+            raise
         await record(connection, [Outcome(request, reply)])
         return reply

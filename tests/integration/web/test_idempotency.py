@@ -11,7 +11,7 @@ import pytest
 import pytest_asyncio
 from pydantic import Field
 
-from shared.db import Database, GroupCommit, MigrationSource, migrate
+from shared.db import Connection, Database, GroupCommit, MigrationSource, migrate
 from shared.web import (
     MIGRATIONS,
     IdempotentRequest,
@@ -45,7 +45,7 @@ class Balance(ResponseModel):
 
 
 class LedgerApi:
-    """Adds deposits up; refuses the amount 13. `together` does so in shared commits."""
+    """Adds deposits up; refuses the amount 13, and 7 when it is there. `together` does so in shared commits."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -61,6 +61,8 @@ class LedgerApi:
             async def effect() -> Reply[Balance]:
                 self.entered.set()
                 await self.may_finish.wait()
+                if body.amount == 7:
+                    await self._require_no_seven(connection)
                 await connection.execute("insert into deposits (amount) values ($1)", body.amount)
                 if body.amount == 13:
                     raise REFUSED("This amount is refused.")
@@ -68,6 +70,11 @@ class LedgerApi:
                 return Reply(Balance(balance=balance), headers={"Location": "/v1/deposits/1"})
 
             return await ctx.once(connection, effect)
+
+    async def _require_no_seven(self, connection: Connection) -> None:
+        await connection.execute("lock table deposits in exclusive mode")
+        if await connection.fetchval("select exists (select from deposits where amount = 7)"):
+            raise REFUSED("There is such a deposit.")
 
     @operation("POST", "/v1/shared", permission="ledger:withdraw", status=201, idempotent=True, summary="S")
     async def together(self, ctx: RequestContext, body: Deposit) -> RenderedReply[Balance]:
@@ -214,15 +221,16 @@ async def test_a_repeat_waits_only_so_long(
         assert (await first)[0] == 201
 
 
+@pytest.mark.parametrize("amount", [5, 7])
 async def test_two_processes_with_one_key_have_one_effect(
-    service: aiohttp.ClientSession, ledger: LedgerApi, database: Database, tmp_path: Path
+    service: aiohttp.ClientSession, ledger: LedgerApi, database: Database, tmp_path: Path, amount: int
 ) -> None:
     """The second server knows nothing of the first one's requests: only the database stands between them."""
     other_ledger = LedgerApi(database)
     async with running(other_ledger, tmp_path) as other:
         ledger.may_finish.clear()
         other_ledger.may_finish.clear()
-        answers = [asyncio.create_task(deposit(one, 5, "k1")) for one in (service, other)]
+        answers = [asyncio.create_task(deposit(one, amount, "k1")) for one in (service, other)]
         await ledger.entered.wait()
         await other_ledger.entered.wait()
         ledger.may_finish.set()
@@ -231,7 +239,7 @@ async def test_two_processes_with_one_key_have_one_effect(
     assert status == other_status == 201
     assert body == other_body
     assert {replayed, other_replayed} == {True, False}
-    assert await total(database) == 5
+    assert await total(database) == amount
 
 
 def _request(number: int) -> IdempotentRequest:
