@@ -56,8 +56,11 @@ class _Sort:
     value: Callable[[Ticket], Any]
 
 
+# No column of the primary key: for the best 25 of a customer's many tickets PostgreSQL would read the tickets of all
+# customers in the order of their ids, and expect to meet enough of these soon.
+_TICKET_ID = "(t.ticket_id || '')"
 _SORTS: Mapping[Column, _Sort] = {
-    "ticket_id": _Sort("t.ticket_id", lambda ticket: ticket.ticket_id),
+    "ticket_id": _Sort(_TICKET_ID, lambda ticket: ticket.ticket_id),
     "order_id": _Sort("t.order_id", lambda ticket: ticket.order.order_id),
     "checkout_id": _Sort("o.checkout_id", lambda ticket: ticket.order.checkout_id),
     "lottery": _Sort('t.lottery collate "C"', lambda ticket: ticket.bought.lottery),
@@ -98,7 +101,7 @@ _BY_COLUMN = f"""with picked as (
         select t.ticket_id, %(expression)s as value
         from tickets t {DRAWS} %(orders)s
         where %(conditions)s
-        order by %(expression)s %(direction)s, t.ticket_id %(direction)s
+        order by %(expression)s %(direction)s, {_TICKET_ID} %(direction)s
         limit $2)
     select {TICKET_COLUMNS} from picked p join {TICKETS} on t.ticket_id = p.ticket_id
     order by p.value %(direction)s, p.ticket_id %(direction)s"""  # noqa: S608 - constants
@@ -161,8 +164,10 @@ def _conditions(wanted: HistoryFilter, arguments: list[Any]) -> list[str]:
 
 def _beyond(column: Column, direction: Direction, after: Position, arguments: list[Any]) -> str:
     values = ", ".join(_parameter(value, arguments) for value in after)
-    key = "t.ordered_at, t.order_id" if column == "ordered_at" else _SORTS[column].expression
-    return f"({key}, t.ticket_id) {'<' if direction == 'desc' else '>'} ({values})"
+    key = "t.ordered_at, t.order_id, t.ticket_id"
+    if column != "ordered_at":
+        key = f"{_SORTS[column].expression}, {_TICKET_ID}"
+    return f"({key}) {'<' if direction == 'desc' else '>'} ({values})"
 
 
 def _parameter(value: object, arguments: list[Any]) -> str:

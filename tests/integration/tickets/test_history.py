@@ -4,11 +4,14 @@ import csv
 import io
 import json
 from datetime import UTC, datetime, timedelta
+from functools import partial
+from itertools import product
 from typing import Any, get_args
 
 import pytest
 
-from services.tickets.orders.history import Column
+from services.tickets.orders.history import Column, Direction, HistoryFilter, history, position
+from shared.db import Connection
 from tests.support.autoplays import customer
 from tests.support.http import ApiClient
 from tests.support.partition import Partition
@@ -169,3 +172,48 @@ async def test_merged_customers_have_one_history(partition: Partition, api: ApiC
         assert len({item["ticket_id"] for item in ascending}) == len(items)
     await partition.deliver(customer("c2", 3))
     assert len(await pages(api, 100)) == len(items) - 2
+
+
+async def _many_tickets(partition: Partition) -> None:
+    """300 of c1 among 30,000."""
+    async with partition.unit_of_work.begin() as transaction:
+        await transaction.connection.execute(
+            """with copies as (
+                   select n, case when n % 100 = 0 then 'c1' else 'c2' end as customer_id
+                   from generate_series(1, 30000) n),
+               orders as (
+                   insert into orders
+                   select (jsonb_populate_record(o, to_jsonb(c) || jsonb_build_object('order_id', 'many-' || n))).*
+                   from orders o, copies c where o.order_id = 'o7')
+               insert into tickets
+               select (jsonb_populate_record(
+                   t, to_jsonb(c) || jsonb_build_object('order_id', 'many-' || n, 'ticket_id', 'many-' || n))).*
+               from tickets t, copies c where t.ticket_id = 'x1'"""
+        )
+        await transaction.connection.execute("analyze orders, tickets")
+
+
+async def _read(connection: Connection) -> int:
+    return int(
+        await connection.fetchval("select idx_tup_fetch from pg_stat_xact_user_tables where relname = 'tickets'")
+    )
+
+
+async def test_a_page_in_any_order_reads_the_tickets_of_its_customer_alone(partition: Partition) -> None:
+    await bought(partition)
+    await _many_tickets(partition)
+    for column, direction in product(get_args(Column), get_args(Direction)):
+        async with partition.unit_of_work.begin() as transaction:
+            ask = partial(
+                history,
+                transaction.connection,
+                ["c1"],
+                HistoryFilter(NOW),
+                column=column,
+                direction=direction,
+                limit=25,
+            )
+            before = await _read(transaction.connection)
+            first = await ask(after=None)
+            await ask(after=position(column, first[-1]))
+            assert await _read(transaction.connection) - before < 1_000, (column, direction)
