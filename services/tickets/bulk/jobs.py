@@ -92,9 +92,10 @@ class BulkRunner:
             if chunk is not None:
                 await _cancel_chunk(transaction, job, chunk)
                 return True
-            if await store.has_chunks(connection, job.bulk_id):
-                return False
+            # Held first: whoever held the job until now may have added pieces.
             if not await store.hold(connection, job.bulk_id, BulkState.CANCELLING):
+                return False
+            if await store.has_chunks(connection, job.bulk_id):
                 return False
             # Purchases of a cancelled draw may still have been on their way.
             if job.kind is BulkKind.DRAW and await store.collect(connection, job, live_only=True):

@@ -9,6 +9,7 @@ import pytest
 from services.tickets.bulk import store
 from services.tickets.bulk.jobs import BulkRunner
 from shared.contracts import TicketCancellationRequested
+from shared.db import Connection
 from tests.support.http import ApiClient
 from tests.support.messaging import eventually
 from tests.support.partition import Partition
@@ -193,6 +194,28 @@ async def _is_waited_for(partition: Partition, kind: str) -> bool:
 
 async def _all_are(partition: Partition, state: str) -> bool:
     return set((await states(partition)).values()) == {state}
+
+
+@pytest.mark.requirement("T9")
+async def test_two_runners_do_not_both_lay_down_what_came_late(
+    partition: Partition, api: ApiClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await partition.deliver(purchase("c1", "o1", "t1"))
+    started = await api.post(f"{await draw_path(api)}/cancellation", CONFIRMED, key="k")
+    await work_off(partition)
+    await partition.deliver(purchase("c2", "o2", "t2"))
+    has_chunks, other = store.has_chunks, runner(partition)
+
+    async def and_the_other_looks(connection: Connection, bulk_id: str) -> bool:
+        monkeypatch.setattr(store, "has_chunks", has_chunks)
+        found = await has_chunks(connection, bulk_id)
+        await other.step()
+        return found
+
+    monkeypatch.setattr(store, "has_chunks", and_the_other_looks)
+    await work_off(partition)
+    shown = await progress(api, started.body["bulk"]["bulk_id"])
+    assert (shown["total"], shown["accepted"], shown["refused"]) == (2, 2, {})
 
 
 async def test_several_runners_cancel_each_ticket_once_beside_agents(
