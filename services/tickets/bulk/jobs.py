@@ -23,7 +23,6 @@ from shared.waiting import sweep_until
 
 LOOK_EVERY = timedelta(seconds=1)
 JOB = "bulk cancellations"
-FAILED = "cancellation_failed"
 
 Decisions = tuple[list[Cancellation], list[TicketRefused]]
 
@@ -138,7 +137,7 @@ async def _cancel_tickets(connection: Connection, job: Bulk, tickets: Sequence[s
             return granted + more_granted, refused + more_refused
         tell(JOB, error, row=tickets[0])
         customer = (await customers_of_tickets(connection, tickets))[0]
-        return [], [TicketRefused(customer, tickets[0], FAILED, "An unexpected failure; the log tells which.")]
+        return [], [TicketRefused(customer, tickets[0], store.FAILED, "An unexpected failure; the log tells which.")]
 
 
 async def _decide(connection: Connection, job: Bulk, tickets: Sequence[str], locked: Set[str]) -> Decisions:

@@ -25,6 +25,12 @@ _SCOPES = {
     BulkKind.DRAW: "tickets t where t.lottery = $2 and t.draw_number = $3",
 }
 
+# The code of a ticket that no rule refused, and that could not be cancelled all the same.
+FAILED = "cancellation_failed"
+_CANCELLABLE = f"""and t.state in ('purchased', 'paid') and t.paid_out_at is null
+    and not exists (select from bulk_refusals r where r.bulk_id = $1 and r.customer_id = t.customer_id
+                        and r.ticket_id = t.ticket_id and r.code = '{FAILED}')"""
+
 
 class AlikeTickets(NamedTuple):
     """How many tickets are alike in what a cancellation asks for; `amount` is their prices together, in minor units."""
@@ -98,9 +104,12 @@ async def set_state(connection: Connection, bulk_id: str, state: BulkState) -> N
 
 
 async def collect(connection: Connection, job: Bulk, *, live_only: bool) -> int:
-    """Add pieces with the job's tickets, or with those that can be cancelled; returns how many pieces."""
+    """Add pieces with the job's tickets, or with those that can be cancelled; returns how many pieces.
+
+    A ticket that the job failed on without a rule against it would fail again: it is not added again.
+    """
     target = [job.order_id] if job.kind is BulkKind.ORDER else [job.lottery, job.draw_number]
-    live = "and t.state in ('purchased', 'paid') and t.paid_out_at is null" if live_only else ""
+    live = _CANCELLABLE if live_only else ""
     tag = await connection.execute(
         f"""insert into bulk_chunks (bulk_id, number, tickets)
             select $1, base + piece, array_agg(ticket_id order by customer_id, ticket_id)

@@ -118,3 +118,21 @@ async def test_a_ticket_of_a_bulk_cancellation_is_refused_and_a_job_that_fails_w
         while (await states(partition))["x1"] != "cancelling":
             await asyncio.sleep(0.05)
             await runner_.step()
+
+
+@pytest.mark.requirement("T9")
+async def test_a_ticket_of_a_cancelled_draw_that_fails_is_not_tried_again_and_again(
+    partition: Partition, api: ApiClient
+) -> None:
+    await partition.deliver(purchase("c1", "o1", *(f"t{n}" for n in range(5))))
+    await poison(partition.unit_of_work, "tickets", "ticket_id", ["t3"])
+    lottery_id = (await api.get("/v1/lotteries")).body["items"][0]["lottery_id"]
+    path = f"/v1/lotteries/{lottery_id}/draws/4521/cancellation"
+    bulk_id = (await api.post(path, CONFIRMED, key="k")).body["bulk"]["bulk_id"]
+    job = BulkRunner(partition.unit_of_work)
+    async with asyncio.timeout(20):
+        while await job.step():
+            pass
+    shown = (await api.get(f"/v1/bulk-cancellations/{bulk_id}")).body
+    assert (shown["state"], shown["total"], shown["accepted"]) == ("settling", 5, 4)
+    assert shown["refused"] == {"cancellation_failed": 1}
