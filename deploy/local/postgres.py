@@ -107,7 +107,8 @@ class Postgres:
         command = [
             str(self._programs / "initdb"),
             *("-D", str(folder), "-U", ADMIN, f"--pwfile={password_file}", "--auth=scram-sha-256"),
-            *("--encoding=UTF8", "--locale=C", "--locale-provider=builtin", "--builtin-locale=C.UTF-8"),
+            *("--encoding=UTF8", "--locale=C", "--lc-ctype=C.UTF-8"),
+            *("--locale-provider=builtin", "--builtin-locale=C.UTF-8"),
         ]
         result = subprocess.run(command, capture_output=True, text=True, check=False, **owners.as_owner(self._owner))
         if result.returncode != 0:

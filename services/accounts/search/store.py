@@ -111,7 +111,10 @@ async def known_words(connection: Connection, words: Iterable[str]) -> set[str]:
 
 
 async def dictionary(connection: Connection, typed: str, one_error_away: Sequence[str]) -> list[str]:
-    """Words in use that may be meant by what was typed: they begin with it, contain it, or are similar."""
+    """Words in use that may be meant by what was typed: they begin with it, contain it, or are similar.
+
+    A database whose `lc_ctype` is C knows no trigrams of other letters than the Latin ones: it would read all words.
+    """
     part = typed if len(typed) >= _TRIGRAM else None
     rows = await connection.fetch(
         """select word from name_words where word = any($2::text[])
@@ -122,7 +125,7 @@ async def dictionary(connection: Connection, typed: str, one_error_away: Sequenc
            (select word from name_words where word like '%' || $3 || '%'
             group by word order by length(word), word limit $5)
            union
-           (select word from name_words where word % $3
+           (select word from name_words where word % $3 and show_trgm($3) <> '{}'
             group by word order by similarity(word, $3) desc, word limit $5)""",
         typed, one_error_away, part, END, _DICTIONARY_LIMIT,
     )  # fmt: skip
