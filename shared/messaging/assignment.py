@@ -19,6 +19,8 @@ log = get_logger(__name__)
 
 # While a batch is under way, another one begins only for so many records, or when one has waited so long.
 WORTH_A_BATCH, LONG_WAIT = 100, 0.1
+# While one full batch commits another is made ready. More of them would only fill memory; small ones do not.
+FULL_BATCHES = 2
 
 
 class Assignment:
@@ -44,6 +46,7 @@ class Assignment:
         self._stopping = False
         self._changed = asyncio.Event()
         self._under_way: set[asyncio.Task[None]] = set()
+        self._records_under_way = 0
         # What is read ahead of a backlog is most of the memory of a service; two partitions fill a batch.
         limit = max(1, batch // 2)
         self._reader = Reader(client)
@@ -87,17 +90,22 @@ class Assignment:
             for batch in [each for each in self._under_way if each.done()]:
                 self._under_way.remove(batch)
                 batch.result()
-            lanes = self._next_lanes() if len(self._under_way) < self._concurrency else []
+            lanes = self._next_lanes() if self._has_room() else []
             pause = self._pause_before(lanes)
             if pause is not None and pause <= 0:
                 self._begin(self._cut(lanes))
             else:
                 await until(self._changed, pause)
 
+    def _has_room(self) -> bool:
+        return len(self._under_way) < self._concurrency and self._records_under_way < FULL_BATCHES * self._batch
+
     def _begin(self, lanes: Sequence[Lane]) -> None:
         for lane in lanes:
             lane.busy = True
-        batch = asyncio.create_task(self._apply(lanes), name=f"{self._processor.consumer}:batch")
+        records = min(self._batch, sum(map(len, lanes)))
+        self._records_under_way += records
+        batch = asyncio.create_task(self._apply(lanes, records), name=f"{self._processor.consumer}:batch")
         self._under_way.add(batch)
         batch.add_done_callback(lambda _: self._changed.set())
 
@@ -125,10 +133,11 @@ class Assignment:
         before = accumulate((len(lane) for lane in lanes), initial=0)
         return [lane for lane, records in zip(lanes, before, strict=False) if records < self._batch]
 
-    async def _apply(self, lanes: Sequence[Lane]) -> None:
+    async def _apply(self, lanes: Sequence[Lane], records: int) -> None:
         try:
             await self._apply_together(lanes)
         finally:
+            self._records_under_way -= records
             for lane in lanes:
                 lane.busy = False
 

@@ -8,7 +8,8 @@ import asyncpg
 from shared.contracts import PointsAwarded, PointsClawedBack
 from shared.messaging import Batch, Handler
 from shared.messaging.progress import forget_old_events
-from tests.support.messaging import Probe, eventually, points, write_effects
+from tests.support.messaging import Probe, eventually, points, running_probe, write_effects
+from tests.support.stack import Infra
 
 CUSTOMERS = [f"c{n}" for n in range(20)]
 
@@ -98,6 +99,25 @@ async def test_an_event_whose_cause_never_comes_is_handed_over_as_overdue(probe:
     await probe.publish([points("late", 1)])
     await eventually(lambda: _reached(probe, 1))
     assert await probe.fetch("select entry_id, overdue from effects") == [("000001", True)]
+
+
+async def test_of_a_backlog_no_more_is_in_memory_than_keeps_the_database_busy(infra: Infra) -> None:
+    batch_size, under_way, most = 10, 0, 0
+
+    async def slowly(batch: Batch[PointsAwarded]) -> None:
+        nonlocal under_way, most
+        under_way += len(batch.events)
+        most = max(most, under_way)
+        await batch.connection.execute("select pg_sleep(0.1)")
+        await write_effects(batch)
+        under_way -= len(batch.events)
+
+    async with running_probe(infra, partitions=12) as probe:
+        await probe.publish([points(f"c{n}", n) for n in range(400)])
+        probe.consumer([Handler(PointsAwarded, slowly)], batch_size=batch_size)
+        await eventually(lambda: _reached(probe, 400))
+    # The last one begins while there is room for a record.
+    assert batch_size < most < 3 * batch_size
 
 
 async def test_progress_is_told_to_kafka_for_lag_tools(probe: Probe) -> None:
