@@ -190,7 +190,8 @@ async def save_outcomes(connection: Connection, attempts: Sequence[Attempt]) -> 
 async def claim_walk(connection: Connection, *, lead: timedelta) -> Walk | None:
     """A draw that is due and that AutoPlays of its lottery have not met yet, taken for this transaction alone.
 
-    None when there is none, or when other processes are at all of them.
+    None when there is none, or when other processes are at all of them. Its lottery is held too, so that no draw of it
+    is moved or cancelled meanwhile.
     """
     await connection.execute(
         """insert into autoplay_draws (lottery, draw_number)
@@ -206,20 +207,29 @@ async def claim_walk(connection: Connection, *, lead: timedelta) -> Walk | None:
            on conflict do nothing""",
         lead, HORIZON,
     )  # fmt: skip
-    row = await connection.fetchrow(
-        """select w.lottery, w.draw_number, d.draw_at, d.closes_at, d.opens_at, w.after_customer_id, w.after_autoplay_id
-           from autoplay_draws w join draws d using (lottery, draw_number)
+    taken = await connection.fetchrow(
+        """select w.lottery, w.draw_number, w.after_customer_id, w.after_autoplay_id
+           from autoplay_draws w join draws d using (lottery, draw_number) join lotteries l using (lottery)
            where w.finished_at is null and d.outcome is distinct from 'cancelled'
-           order by d.closes_at limit 1 for update of w skip locked"""
+           order by d.closes_at limit 1 for share of l skip locked for update of w skip locked"""
     )
-    return None if row is None else Walk(Draw(*row[:5]), (row[5], row[6]))
+    if taken is None:
+        return None
+    lottery, number, *after = taken
+    # As it is since the lottery is held.
+    draw = await connection.fetchrow(
+        """select lottery, draw_number, draw_at, closes_at, opens_at from draws
+           where lottery = $1 and draw_number = $2 and outcome is distinct from 'cancelled'""",
+        lottery, number,
+    )  # fmt: skip
+    return None if draw is None else Walk(Draw(*draw), (after[0], after[1]))
 
 
 async def walk_again(connection: Connection, lottery: str) -> None:
     """Have the AutoPlays of a lottery meet its draws that are not closed once more.
 
-    To be called when one of these is moved or cancelled: others than before may play it, or the draw after it. What
-    they have bought they do not buy again.
+    To be called when one of these is moved or cancelled, the lottery held since before: others than before may play
+    it, or the draw after it. What they have bought they do not buy again.
     """
     await connection.execute(
         """delete from autoplay_draws w using draws d

@@ -25,8 +25,11 @@ _NAMES = (LOTTERY_NOT_FOUND, DRAW_NOT_FOUND)
 
 
 async def existing_draw(connection: Connection, path: DrawPath, *, lock: bool = False) -> tuple[Lottery, Draw]:
-    """The draw that a path names. Raises Problem: 404 `lottery_not_found` or `draw_not_found`."""
-    lottery = await existing_lottery(connection, path.lottery_id)
+    """The draw that a path names. Raises Problem: 404 `lottery_not_found` or `draw_not_found`.
+
+    `lock` holds its lottery too, and first: what AutoPlays buy of it now, they buy by the draws as they are.
+    """
+    lottery = await existing_lottery(connection, path.lottery_id, lock=lock)
     draw = await store.draw(connection, lottery.lottery, path.draw_number, lock=lock)
     if draw is None:
         raise DRAW_NOT_FOUND(f"{lottery.lottery} has no draw {path.draw_number}.")

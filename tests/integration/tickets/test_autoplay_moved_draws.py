@@ -1,13 +1,16 @@
 """Draws that are moved or cancelled when AutoPlays have met them already: who plays them is decided anew."""
 
+import asyncio
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
 from services.tickets.autoplay.schedule import WEEK
-from tests.support.autoplays import act, create, customer, purchases, runner, sell, settle_down, shift
-from tests.support.http import ApiClient
+from services.tickets.customers.store import lock
+from tests.support.autoplays import LOTTERY, act, create, customer, purchases, runner, sell, settle_down, shift
+from tests.support.http import Answer, ApiClient
+from tests.support.messaging import eventually
 from tests.support.partition import Partition
 
 pytestmark = pytest.mark.requirement("T7", "T9")
@@ -80,3 +83,61 @@ async def test_a_monthly_schedule_plays_the_next_when_the_first_is_cancelled(
     assert await bought(partition) == [1]
     await api.post(f"{draws}/1/cancellation", {"reason": "The machine broke", "confirm": True}, key="draw")
     assert await bought(partition) == [1, 2]
+
+
+async def test_a_draw_that_is_reopened_while_the_runner_finds_it_closed_is_bought(
+    partition: Partition, api: ApiClient, draws: str
+) -> None:
+    await create(api)
+    assert await bought(partition) == [1, 2]
+    await sell(partition, -1, first=3)
+    await shift(partition, "autoplays", "running_since", timedelta(days=-2))
+    async with partition.unit_of_work.begin() as in_the_way:
+        await lock(in_the_way.connection, ["c1"])
+        walking = asyncio.create_task(runner(partition).walk())
+        await eventually(lambda: _are_waiting(partition, 1))
+        draw_at = (datetime.now(UTC) + timedelta(hours=5)).isoformat()
+        moving = asyncio.create_task(api.patch(f"{draws}/3", {"closes_at": draw_at, "draw_at": draw_at}, etag="*"))
+        await eventually(lambda: _is_done_or_waits(partition, moving))
+    await walking
+    assert (await moving).status == 200
+    assert await bought(partition) == [1, 2, 3]
+
+
+async def test_a_draw_is_cancelled_beside_the_runner_and_a_purchase_of_it_without_a_deadlock(
+    partition: Partition, api: ApiClient, draws: str
+) -> None:
+    await partition.deliver(customer("c2"))
+    for customer_id in ("c1", "c2"):
+        await create(api, customer_id)
+    assert sorted(await bought(partition)) == [1, 1, 2, 2]
+    await sell(partition, 5, first=3)
+    by_one = runner(partition, batch_size=1)
+    assert await by_one.walk() == 1
+    async with partition.unit_of_work.begin() as purchase:
+        await lock(purchase.connection, ["c2"])
+        walking = asyncio.create_task(by_one.walk())
+        await eventually(lambda: _are_waiting(partition, 1))
+        cancelling = asyncio.create_task(
+            api.post(f"{draws}/3/cancellation", {"reason": "No ball", "confirm": True}, key="k")
+        )
+        await eventually(lambda: _are_waiting(partition, 2))
+        # As a purchase that names the draw does when it is recorded.
+        await purchase.connection.execute(
+            """insert into draws (lottery, draw_number, closes_at, draw_at, origin)
+               values ($1, 3, now(), now(), 'event') on conflict do nothing""",
+            LOTTERY,
+        )
+    assert await walking == 1
+    assert (await cancelling).status == 202
+
+
+async def _is_done_or_waits(partition: Partition, moving: asyncio.Task[Answer]) -> bool:
+    return moving.done() or await _are_waiting(partition, 2)
+
+
+async def _are_waiting(partition: Partition, sessions: int) -> bool:
+    waiting = await partition.fetch(
+        """select distinct pid from pg_stat_activity where wait_event_type = 'Lock' and datname = current_database()"""
+    )
+    return len(waiting) >= sessions
