@@ -41,7 +41,9 @@ class History:
     def __post_init__(self) -> None:
         self.customer_id = self.customer.customer_id
         self.account = Account(self.customer_id)
-        self.ledger = Ledger({self.customer_id: self.account}, self.until, lambda: self.new_id(self.ledger.now))
+        self.ledger = Ledger(
+            {self.customer_id: self.account}, self.customer.created_at, lambda: self.new_id(self.ledger.now)
+        )
 
     def make(self, wanted_tickets: int, wanted_entries: int) -> None:
         """Go through the customer's time and add the rows of all that happened."""
@@ -53,7 +55,8 @@ class History:
         moments = sorted(self.rng.random() for _ in acts)
         spare = others
         for size, part in zip(acts, moments, strict=True):
-            moment = datetime.fromtimestamp(start + span * part, UTC)
+            # Not before what came of the one before, such as its cancellation: the ledger's clock never goes back.
+            moment = max(datetime.fromtimestamp(start + span * part, UTC), self.ledger.now)
             self.ledger.now = moment + _DELAY
             before = len(self.ledger.entries)
             if size:
@@ -94,6 +97,8 @@ class History:
     def _cancel(self, bought: Bought) -> None:
         requested = self.ledger.now + timedelta(seconds=self.rng.randrange(60, 3600))
         requested = min(requested, max(self.until, self.ledger.now))
+        if requested >= bought.draw.closes_at:
+            return
         self.ledger.now = requested + _DELAY
         cancellation = Cancellation(
             self.customer_id, str(self.new_id(requested)), bought.order_id, bought.ticket_id(0), requested,

@@ -62,6 +62,22 @@ def test_equal_plans_make_equal_data_and_other_seeds_other() -> None:
     assert make(chunk) != make(next(other.chunks()))
 
 
+def test_no_customers_time_goes_back_and_nothing_is_cancelled_after_its_draw_has_closed() -> None:
+    booked: dict[str, datetime] = {}
+    cancelled = 0
+    for chunk in Plan(customers=300, tickets=30_000, entries=90_000, seed=1, until=PLAN.until).chunks():
+        rows = make(chunk)
+        for line in rows["accounts", "ledger_entries"]:
+            customer_id, recorded_at = line[0], line[4]
+            assert recorded_at >= booked.get(customer_id, recorded_at)
+            booked[customer_id] = recorded_at
+        closes_at = {row[0]: row[8] for row in rows["tickets", "tickets"]}
+        asked = [row for row in rows["tickets", "ticket_timeline"] if row[4] == "cancellation_requested"]
+        assert all(row[5] < closes_at[row[1]] for row in asked)
+        cancelled += len(asked)
+    assert cancelled > 100
+
+
 async def test_there_is_as_much_as_was_asked_for_and_it_is_skewed(filled: dict[str, str]) -> None:
     accounts, tickets = filled["accounts"], filled["tickets"]
     (row,) = await _fetch(accounts, "select (select count(*) from customers), (select count(*) from ledger_entries)")
