@@ -81,8 +81,9 @@ _SORTS: Mapping[Column, _Sort] = {
 # them PostgreSQL plans for any to be given, and reads tickets and draws where the index would do.
 _CONDITIONS = {
     "states": "t.state = any({}::text[])",
-    "lottery": "t.lottery = {}",
-    "draw_number": "t.draw_number = {}",
+    # Not by the index of draws: PostgreSQL takes a new draw to have few tickets, and would read those of everybody.
+    "lottery": "(t.lottery || '') = {}",
+    "draw_number": "t.draw_number + 0 = {}",
     "ordered_since": "t.ordered_at >= {}",
     "ordered_until": "t.ordered_at < {}",
     "drawn_since": f"{DRAW_AT} >= {{}}",

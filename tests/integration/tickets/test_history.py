@@ -175,22 +175,31 @@ async def test_merged_customers_have_one_history(partition: Partition, api: ApiC
 
 
 async def _many_tickets(partition: Partition) -> None:
-    """300 of c1 among 30,000."""
+    """300 of c1 among 30,000, then 5,000 of others for a draw that the database's statistics do not know."""
     async with partition.unit_of_work.begin() as transaction:
-        await transaction.connection.execute(
-            """with copies as (
-                   select n, case when n % 100 = 0 then 'c1' else 'c2' end as customer_id
-                   from generate_series(1, 30000) n),
-               orders as (
-                   insert into orders
-                   select (jsonb_populate_record(o, to_jsonb(c) || jsonb_build_object('order_id', 'many-' || n))).*
-                   from orders o, copies c where o.order_id = 'o7')
-               insert into tickets
-               select (jsonb_populate_record(
-                   t, to_jsonb(c) || jsonb_build_object('order_id', 'many-' || n, 'ticket_id', 'many-' || n))).*
-               from tickets t, copies c where t.ticket_id = 'x1'"""
-        )
+        await _copy(transaction.connection, "old", 30_000, 100)
         await transaction.connection.execute("analyze orders, tickets")
+        await _copy(transaction.connection, "new", 5_000, 10_000)
+        await transaction.connection.execute("update tickets set draw_number = 77 where ticket_id like 'new%'")
+
+
+async def _copy(connection: Connection, name: str, count: int, every: int) -> None:
+    """As many copies of a ticket of c2; one of `every` is c1's."""
+    await connection.execute(
+        """with copies as (
+               select $1::text || n as id, case when n % $3::int = 0 then 'c1' else 'c2' end as customer_id
+               from generate_series(1, $2::int) n),
+           orders as (
+               insert into orders
+               select (jsonb_populate_record(
+                   o, jsonb_build_object('order_id', c.id, 'customer_id', c.customer_id))).*
+               from orders o, copies c where o.order_id = 'o7')
+           insert into tickets
+           select (jsonb_populate_record(
+               t, jsonb_build_object('order_id', c.id, 'ticket_id', c.id, 'customer_id', c.customer_id))).*
+           from tickets t, copies c where t.ticket_id = 'x1'""",
+        name, count, every,
+    )  # fmt: skip
 
 
 async def _read(connection: Connection) -> int:
@@ -217,3 +226,16 @@ async def test_a_page_in_any_order_reads_the_tickets_of_its_customer_alone(parti
             first = await ask(after=None)
             await ask(after=position(column, first[-1]))
             assert await _read(transaction.connection) - before < 1_000, (column, direction)
+
+
+@pytest.mark.parametrize("column", ["ordered_at", "price"])
+async def test_a_customers_tickets_for_a_draw_are_found_without_those_of_others(
+    partition: Partition, column: Column
+) -> None:
+    await bought(partition)
+    await _many_tickets(partition)
+    wanted = HistoryFilter(NOW, lottery="Saturday Lotto", draw_number=77)
+    async with partition.unit_of_work.begin() as transaction:
+        before = await _read(transaction.connection)
+        await history(transaction.connection, ["c1"], wanted, column=column, after=None, limit=25)
+        assert await _read(transaction.connection) - before < 1_000
