@@ -29,7 +29,7 @@ _EVENTS: Mapping[Resolution, TicketEvent] = {
 # Refusals of accounts that say that no money was taken for the ticket.
 NOTHING_CHARGED = frozenset({"not_charged", "unknown_purchase"})
 
-_TOP_UP = "Retry when the customer's balance covers the order; cancel when it will not."
+_TOP_UP = "Retry while the draw is open and the customer's balance covers the order; else cancel."
 _WHOLE = " An order of which another ticket was decided on is not retried: confirm this as paid, or cancel."
 _LATE = "Accounts has not answered: see whether it runs and has dead letters, then retry."
 _NO_PAYMENT = "Accounts will not book this payment: cancel, and have the customer buy again."
