@@ -37,7 +37,8 @@ class Parts:
 
 def parts_of_text(text: str) -> Parts:
     """The parts of a text; none that could be meant are left out, but for too many of them."""
-    text = plain_phone(unquote(text, errors="replace") if "%" in text else text)
+    # An escaped NUL is no part of a detail either, and no database takes it.
+    text = plain_phone(unquote(text, errors="replace").replace("\0", " ") if "%" in text else text)
     addresses, rest = _taken_out(_ADDRESS, text)
     numbers, rest = _taken_out(_NUMBER, rest)
     tokens = [token for token in _TOKEN.findall(rest) if _has_digit(token)]

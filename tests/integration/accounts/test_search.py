@@ -282,3 +282,9 @@ async def test_endings_and_beginnings_take_turns(accounts: Accounts) -> None:
         purchase("b9", "01239", phone="+61 491 570 156"), purchase("b8", "01238", phone="+61 491 570 156"),
     )  # fmt: skip
     assert [each[0] for each in await search(accounts, "0123")] == ["e0", "b8", "b9", "b0"]
+
+
+async def test_an_escaped_nul_in_a_text_is_no_part_of_a_detail(accounts: Accounts) -> None:
+    await names(accounts, "Ada Novak")
+    for text in ("%00c0@example.com", "mail c0@example.com%00", "c0%00@example.com c0@example.com"):
+        assert [each[0] for each in await search(accounts, text)] == ["c0"]
