@@ -57,7 +57,8 @@ class LedgerApi:
             within = EVERYTHING
             if filters.has_period or not filters.is_indexed:
                 within = await self._span(connection, path.customer_id, filters)
-            high = within.high if before is None else min(within.high, before - 1)
+            # A cursor that somebody made up may be below all numbers that the database has.
+            high = within.high if before is None else min(within.high, max(before, 1) - 1)
             low = within.low if filters.is_indexed else max(within.low, high - REACH)
             rows = await history.lines(
                 connection, path.customer_id, filters, Span(low, high), limit=query.limit + 1, newest_first=True

@@ -4,6 +4,7 @@ import asyncio
 import csv
 import io
 import json
+from base64 import b64decode, urlsafe_b64encode
 from datetime import UTC, datetime
 from typing import Any
 
@@ -191,6 +192,15 @@ async def test_what_is_unknown_or_wrong_is_a_problem(accounts: Accounts) -> None
     first = await accounts.call("GET", "/v1/customers/c1/transactions?limit=1", status=200)
     other = f"/v1/customers/c1/transactions?kind=deposit&cursor={first['next_cursor']}"
     assert (await accounts.call("GET", other, status=400))["code"] == "invalid_cursor"
+
+
+async def test_a_cursor_that_somebody_made_up_is_below_all_lines(accounts: Accounts) -> None:
+    await accounts.apply(purchase("c1", "o1"))
+    first = await accounts.call("GET", "/v1/customers/c1/transactions?limit=1", status=200)
+    version, fingerprint, _ = json.loads(b64decode(first["next_cursor"] + "=="))
+    made_up = urlsafe_b64encode(json.dumps([version, fingerprint, [-(2**63)]]).encode()).rstrip(b"=").decode()
+    page = await accounts.call("GET", f"/v1/customers/c1/transactions?limit=1&cursor={made_up}", status=200)
+    assert page == {"items": [], "next_cursor": None}
 
 
 async def test_a_viewer_may_read(accounts: Accounts) -> None:
