@@ -68,6 +68,15 @@ class PartingQuery(RequestModel):
     reason: Prose
 
 
+class UnitedQuery(PageQuery):
+    """A page of the united history. Its cursor tells of each id how far that one was shown."""
+
+    cursor: str | None = Field(
+        default=None, min_length=1, max_length=6000,
+        description="`next_cursor` of the page before; absent for the first page.",
+    )  # fmt: skip
+
+
 class UnitedTransaction(TransactionView):
     """A line of one of the accounts of a customer; `balance` is that account's after it."""
 
@@ -115,7 +124,7 @@ class MergesApi:
                summary="Transaction history of all ids of a customer", tags=("ledger",),
                problems=(CUSTOMER_NOT_FOUND,))  # fmt: skip
     async def list_united_transactions(
-        self, ctx: RequestContext, path: CustomerPath, query: PageQuery
+        self, ctx: RequestContext, path: CustomerPath, query: UnitedQuery
     ) -> Page[UnitedTransaction]:
         """The histories of the customer and of those merged into it as one, newest first."""
         (before,) = _BY_CUSTOMER.position(ctx, query) or ({},)
@@ -126,7 +135,7 @@ class MergesApi:
             starts = {each: before.get(each, _NEWEST) for each in ids}
             rows = united(await newest_lines(connection, starts, limit=query.limit + 1), query.limit + 1)
         shown = rows[: query.limit]
-        positions = starts | {row["customer_id"]: row["seq"] for row in shown}
+        positions = before | {row["customer_id"]: row["seq"] for row in shown}
         items = [UnitedTransaction.model_validate(dict(row)) for row in shown]
         cursor = _BY_CUSTOMER.encode(ctx.list_identity, (positions,)) if len(rows) > query.limit else None
         return Page(items, cursor)

@@ -89,6 +89,16 @@ async def test_the_united_history_has_every_line_once_newest_first(accounts: Acc
     await accounts.call("GET", "/v1/customers/nobody/united-transactions", status=404)
 
 
+@pytest.mark.requirement("A8")
+async def test_the_united_history_of_many_ids_has_all_its_pages(accounts: Accounts) -> None:
+    ids = [f"0199a1f0-0000-7000-8000-0000000000{n:02}" for n in range(30)]
+    await accounts.apply(*[purchase(each, f"o-{each}", amount=0) for each in ids])
+    async with accounts.unit_of_work.begin() as transaction:
+        await transaction.connection.execute("update customers set merged_into = $1 where customer_id <> $1", ids[0])
+    lines = await accounts.items(f"/v1/customers/{ids[0]}/united-transactions", limit=7)
+    assert len({(each["customer_id"], each["seq"]) for each in lines}) == len(lines) == 60
+
+
 async def test_events_of_the_merged_id_go_on_being_accepted(accounts: Accounts) -> None:
     await accounts.apply(purchase("c1", "o1"), purchase("c2", "o2"))
     await merge(accounts, "c1", "c2")
