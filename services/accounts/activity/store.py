@@ -38,6 +38,9 @@ _BY_AGENTS: list[Kind] = [
 ]  # fmt: skip
 _WRITTEN = ["description", "reason"]
 
+# Kinds whose details depend on whether the customer was erased.
+_FORGOTTEN = frozenset([*_TOLD_LATE, *_BY_AGENTS])
+
 # A look-up in the index for each id and kind, of no more keys than rows are asked for; then the newest of all with
 # their details.
 _TIMELINE = """
@@ -103,7 +106,7 @@ def adding(activities: Sequence[Activity]) -> list[Statement]:
 
 async def add_new(connection: Connection, activities: Sequence[Activity]) -> None:
     """Write activities that cannot be on record: whoever makes them sees to it that each happens once."""
-    if len(activities) < _MANY:
+    if len(activities) < _MANY or any(activity.kind in _FORGOTTEN for activity in activities):
         await add(connection, activities)
     else:
         await connection.copy_records_to_table("activities", records=activities, columns=list(Activity._fields))

@@ -152,6 +152,18 @@ async def test_the_timeline_forgets_what_agents_wrote_and_keeps_what_they_did(ac
     assert told["purchase_failed"]["reason"].startswith("card declined")
 
 
+@pytest.mark.requirement("A6")
+async def test_the_timeline_forgets_what_agents_wrote_in_batches_of_any_size(accounts: Accounts) -> None:
+    await known(accounts)
+    await erase(accounts)
+    orders = [f"o{n}" for n in range(3, 63)]
+    await accounts.apply(*[purchase("c1", order) for order in orders])
+    await accounts.apply(*[because(order, "Ada wrote again") for order in orders])
+    told = await accounts.items("/v1/customers/c1/activities", "kind=reversal&kind=cancellation_requested")
+    assert len(told) == 2 * len(orders) + 2
+    assert "Ada" not in json.dumps(told)
+
+
 @pytest.mark.requirement("A3", "A7")
 async def test_answers_that_were_kept_to_be_repeated_are_erased_and_nothing_happens_again(accounts: Accounts) -> None:
     ada = {"first_name": "Ada", "last_name": "Novák", **NAMED}
