@@ -56,11 +56,16 @@ async def _remove(connection: Connection, pairs: Iterable[tuple[str, str, str]])
            where n.word = e.word and n.other = e.other and n.customer_id = e.id""",
         *zip(*rows, strict=True),
     )
+    words = sorted({word for word, _, _ in rows})
+    # Of two who give up one name at once, the later one waits here, and sees then that nobody else has it.
+    await connection.execute(
+        "select from name_words where word = any($1::text[]) order by word, ctid for update", words
+    )
     # The dictionary keeps no name of somebody who is no longer called so, unless others are.
     await connection.execute(
         """delete from name_words w where word = any($1::text[])
              and not exists (select from customer_names n where n.word = w.word offset 0)""",
-        list({word for word, _, _ in rows}),
+        words,
     )
 
 

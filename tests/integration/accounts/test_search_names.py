@@ -7,7 +7,9 @@ import pytest
 
 from services.accounts.search.folding import VERSION, words_before
 from services.accounts.search.jobs import NameFolds
+from services.accounts.search.names_store import Named, index_names
 from tests.support.accounts import Accounts, purchase
+from tests.support.messaging import eventually
 from tests.support.search import names, search
 
 pytestmark = pytest.mark.requirement("A1")
@@ -156,3 +158,22 @@ async def test_an_edit_takes_away_the_words_of_the_earlier_rule(accounts: Accoun
     await accounts.call("PATCH", "/v1/customers/c0", name, status=200, If_Match="*")
     rows = await accounts.fetch("select word from customer_names union all select word from name_words order by word")
     assert [row["word"] for row in rows] == ["ada", "ada", "novak", "novak"]
+
+
+async def test_two_who_give_up_one_name_at_once_leave_no_word_of_it(accounts: Accounts) -> None:
+    await names(accounts, "Ada Novak", "Ada Novak")
+    nobody = [Named(f"c{n}", "", "") for n in range(2)]
+    async with accounts.unit_of_work.begin() as first:
+        await index_names(first.connection, [nobody[0]], are_new=False)
+
+        async def second() -> None:
+            async with accounts.unit_of_work.begin() as transaction:
+                await index_names(transaction.connection, [nobody[1]], are_new=False)
+
+        async def has_come() -> bool:
+            return other.done() or bool(await accounts.fetch("select from pg_locks where not granted"))
+
+        other = asyncio.create_task(second())
+        await eventually(has_come)
+    await other
+    assert await accounts.fetch("select word from name_words") == []
