@@ -89,7 +89,7 @@ class BulkRunner:
             connection = transaction.connection
             chunk = await store.take_chunk(connection, job.bulk_id)
             if chunk is not None:
-                await _cancel_chunk(transaction, job, chunk)
+                await cancel_chunk(transaction, job, chunk)
                 return True
             # Held first: whoever held the job until now may have added pieces.
             if not await store.hold(connection, job.bulk_id, BulkState.CANCELLING):
@@ -111,7 +111,8 @@ class BulkRunner:
                     await store.set_state(connection, job.bulk_id, BulkState.COMPLETED)
 
 
-async def _cancel_chunk(transaction: Transaction, job: Bulk, chunk: Chunk) -> None:
+async def cancel_chunk(transaction: Transaction, job: Bulk, chunk: Chunk) -> None:
+    """Decide on the tickets of a piece that this transaction has taken, under the locks of their customers."""
     connection = transaction.connection
     customers = await customers_of_tickets(connection, chunk.tickets)
     await lock(connection, customers)

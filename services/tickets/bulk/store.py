@@ -207,21 +207,19 @@ async def finish_chunk(
 
 async def look(connection: Connection, bulk_id: str) -> int:
     """Note how many were refunded and how many accounts refused; returns how many it has not answered."""
-    rows = await connection.fetch(
-        """select state, count(*) from cancellations where bulk_id = $1 and bulk_id is not null and state <> 'completed'
-           group by state""",
+    # One statement, which sees each piece with its cancellations or neither: other processes go on meanwhile.
+    unsettled = await connection.fetchval(
+        """with open as (
+               select count(*) filter (where state = 'requested') as unsettled,
+                      count(*) filter (where state = 'refused') as refused
+               from cancellations where bulk_id = $1 and bulk_id is not null and state <> 'completed'),
+           done as (select coalesce(sum(accepted), 0) as accepted from bulk_chunks where bulk_id = $1)
+           update bulk_cancellations
+           set refused_by_accounts = open.refused, refunded = done.accepted - open.refused - open.unsettled
+           from open, done where bulk_id = $1 returning open.unsettled""",
         bulk_id,
     )
-    counts = {row[0]: int(row[1]) for row in rows}
-    unsettled, refused = counts.get("requested", 0), counts.get("refused", 0)
-    await connection.execute(
-        """update bulk_cancellations
-           set refused_by_accounts = $2, refunded = greatest(refunded, (
-               select coalesce(sum(accepted), 0) from bulk_chunks where bulk_id = $1) - $2 - $3)
-           where bulk_id = $1""",
-        bulk_id, refused, unsettled,
-    )  # fmt: skip
-    return unsettled
+    return int(unsettled)
 
 
 async def progress(connection: Connection, bulk_ids: Sequence[str]) -> dict[str, Progress]:

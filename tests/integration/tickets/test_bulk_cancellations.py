@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from services.tickets.bulk import store
-from services.tickets.bulk.jobs import BulkRunner
+from services.tickets.bulk.jobs import BulkRunner, cancel_chunk
 from shared.contracts import TicketCancellationRequested
 from shared.db import Connection
 from tests.support.http import ApiClient
@@ -216,6 +216,34 @@ async def test_two_runners_do_not_both_lay_down_what_came_late(
     await work_off(partition)
     shown = await progress(api, started.body["bulk"]["bulk_id"])
     assert (shown["total"], shown["accepted"], shown["refused"]) == (2, 2, {})
+
+
+async def test_a_piece_that_is_done_during_the_look_does_not_count_as_refunded(
+    partition: Partition, api: ApiClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(store, "CHUNK_TICKETS", 1)
+    await partition.deliver(purchase("c1", "o1", "t1", "t2"))
+    started = await api.post("/v1/bulk-cancellations", {"order_id": "o1"} | CONFIRMED, key="k")
+    bulk_id = started.body["bulk_id"]
+    first = runner(partition)
+    while not await partition.fetch("select 1 from cancellations"):
+        await first.step()
+
+    async def look() -> None:
+        async with partition.unit_of_work.begin() as transaction:
+            await store.look(transaction.connection, bulk_id)
+
+    async with partition.unit_of_work.begin() as other:
+        await other.connection.execute("lock table bulk_chunks in access exclusive mode")
+        looking = asyncio.create_task(look())
+        await eventually(lambda: _is_waited_for(partition, "relation"))
+        (job,) = await store.running(other.connection)
+        chunk = await store.take_chunk(other.connection, bulk_id)
+        assert chunk is not None
+        await cancel_chunk(other, job, chunk)
+    await looking
+    shown = await progress(api, bulk_id)
+    assert (shown["accepted"], shown["refunded"], shown["refused_by_accounts"]) == (2, 0, 0)
 
 
 async def test_several_runners_cancel_each_ticket_once_beside_agents(
