@@ -178,6 +178,8 @@ class BulkApi:
                 refuse(before, DrawEvent.CANCELLED, now)
                 bulk = _new(ctx, body.reason, lottery=lottery.lottery, draw_number=before.draw_number)
                 await require_confirmed(connection, ctx, bulk, body)
+                if body.cancel_tickets:
+                    await store.wait_for_tickets(connection)
                 after = decided(before, DrawState.CANCELLED, now, ctx.principal.subject, body.reason)
                 after = await save_draw(connection, after)
                 await walk_again(connection, lottery.lottery)

@@ -42,10 +42,18 @@ class AlikeTickets(NamedTuple):
     amount: int
 
 
+async def wait_for_tickets(connection: Connection) -> None:
+    """Wait for who records tickets now, and let nobody else until the transaction ends.
+
+    Before a draw is changed: who records its tickets may have to wait for the change.
+    """
+    await connection.execute("select pg_advisory_xact_lock($1)", _LOCK)
+
+
 async def add(connection: Connection, bulk: Bulk) -> Bulk:
     """Record a new job. That of a draw waits for whoever records tickets now."""
     if bulk.kind is BulkKind.DRAW:
-        await connection.execute("select pg_advisory_xact_lock($1)", _LOCK)
+        await wait_for_tickets(connection)
     row = await connection.fetchrow(
         f"""insert into bulk_cancellations (bulk_id, kind, order_id, lottery, draw_number, reason, requested_by)
             values ($1, $2, $3, $4, $5, $6, $7) returning {_COLUMNS}""",  # noqa: S608 - constants

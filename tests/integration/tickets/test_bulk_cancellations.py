@@ -182,6 +182,24 @@ async def test_a_draw_is_not_cancelled_past_a_purchase_that_is_about_to_commit(
     assert await states(partition) == {"t1": "cancelling", "t2": "cancelling"}
 
 
+@pytest.mark.requirement("T9")
+async def test_a_draw_is_cancelled_beside_who_records_its_tickets_without_a_deadlock(
+    partition: Partition, api: ApiClient
+) -> None:
+    await partition.deliver(purchase("c1", "o1", "t1"))
+    path = await draw_path(api)
+    async with partition.unit_of_work.begin() as recording:
+        await store.go_on(recording.connection, set())
+        cancelling = asyncio.create_task(api.post(f"{path}/cancellation", CONFIRMED, key="k"))
+        await eventually(lambda: _is_waited_for(partition, "advisory"))
+        # As for the next purchase of the batch, which names the draw.
+        await recording.connection.execute(
+            """insert into draws (lottery, draw_number, closes_at, draw_at, origin)
+               select lottery, draw_number, now(), now(), 'event' from draws on conflict do nothing"""
+        )
+    assert (await cancelling).status == 202
+
+
 async def _is_waited_for(partition: Partition, kind: str) -> bool:
     return bool(
         await partition.fetch(
