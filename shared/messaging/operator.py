@@ -10,6 +10,7 @@ from shared.contracts import Event
 from shared.db import Connection, is_transient
 from shared.messaging.dead_letters import letter_for_event, letter_for_record, store_letters
 from shared.messaging.deferred import close_key, open_key, take_parked
+from shared.messaging.erasure import erase_if_settled_late
 from shared.messaging.processor import Processor, describe_failure
 from shared.messaging.progress import claim_events, release_events
 from shared.messaging.records import Decoded, Received, Record, Undecodable, headers_from_json
@@ -248,6 +249,7 @@ async def _settle(
            where id = $1""",
         letter.id, state, actor, note,
     )  # fmt: skip
+    await erase_if_settled_late(transaction.connection, letter.id)
     await _release_key(processor, transaction, letter)
 
 

@@ -6,6 +6,9 @@ from typing import Any
 import pytest
 
 from shared.contracts import LoginSucceeded, TicketCancellationRequested
+from shared.messaging.dead_letters import letter_for_record, store_letters
+from shared.messaging.operator import discard_letters
+from shared.messaging.records import Record, Undecodable
 from shared.web import Role
 from tests.support.accounts import Accounts, cancellation, failed_purchase, purchase
 
@@ -115,6 +118,25 @@ async def test_settled_dead_letters_lose_their_records_and_dead_ones_keep_them(a
     await erase(accounts)
     rows = await accounts.fetch("select state, value from dead_letters order by state")
     assert rows == [{"state": "dead", "value": b"Ada"}, {"state": "replayed", "value": None}]
+
+
+async def test_a_dead_letter_that_is_settled_after_the_erasure_loses_its_record_then(accounts: Accounts) -> None:
+    await accounts.apply(purchase("c1", "o1"), purchase("c2", "o2"))
+    records = [Record("tests", 1, n, None, (), b'{"name": "Ada"}') for n in range(3)]
+    letters = [
+        letter_for_record(Undecodable(each, "x", "x", ordering_key=key), parks=False)
+        for each, key in zip(records, ("c1", "c2", "c1"), strict=True)
+    ]
+    async with accounts.unit_of_work.begin() as transaction:
+        await store_letters(transaction, consumer="accounts", letters=letters)
+    await erase(accounts)
+    async with accounts.unit_of_work.begin() as transaction:
+        settled = [letter.id for letter in letters[:2]]
+        await discard_letters(accounts.processor, transaction, settled, actor="op", note="of no use")
+    rows = await accounts.fetch("select state, value is null as is_empty from dead_letters order by record_offset")
+    assert [(row["state"], row["is_empty"]) for row in rows] == [
+        ("discarded", True), ("discarded", False), ("dead", False),
+    ]  # fmt: skip
 
 
 @pytest.mark.requirement("A6")
