@@ -6,6 +6,7 @@ Durability is the real thing: fsync and synchronous_commit stay on. Passwords ar
 from __future__ import annotations
 
 import importlib.util
+import locale
 import os
 import shutil
 import signal
@@ -107,7 +108,7 @@ class Postgres:
         command = [
             str(self._programs / "initdb"),
             *("-D", str(folder), "-U", ADMIN, f"--pwfile={password_file}", "--auth=scram-sha-256"),
-            *("--encoding=UTF8", "--locale=C", "--lc-ctype=C.UTF-8"),
+            *("--encoding=UTF8", "--locale=C", f"--lc-ctype={_all_letters()}"),
             *("--locale-provider=builtin", "--builtin-locale=C.UTF-8"),
         ]
         result = subprocess.run(command, capture_output=True, text=True, check=False, **owners.as_owner(self._owner))
@@ -234,3 +235,19 @@ def _copy_programs(place: Path) -> Path:
             shutil.copytree(libraries, target / libraries.name)
         (target / "complete").touch()
     return target / package.name / "pginstall" / "bin"
+
+
+def _all_letters() -> str:
+    """A locale of this system that knows all letters, which trigrams of names need; "C" knows the Latin ones."""
+    before = locale.setlocale(locale.LC_CTYPE)
+    try:
+        # macOS has the second one alone.
+        for name in ("C.UTF-8", "UTF-8"):
+            try:
+                locale.setlocale(locale.LC_CTYPE, name)
+            except locale.Error:
+                continue
+            return name
+        return "C"
+    finally:
+        locale.setlocale(locale.LC_CTYPE, before)
