@@ -29,9 +29,10 @@ _ACCOUNT_COLUMNS = "customer_id, currency, balance, last_seq, held, head"
 # of the table. What else is asked of the rows stands outside: inside it would invite a partial index that holds all
 # rows of their kind, which seemed to be none when the plan was made.
 _SAVE_CHARGES = """
-    update charges c set reversed_amount = e.reversed_amount, charged = e.charged
-    from unnest($1::text[], $2::text[], $3::bigint[], $4::boolean[])
-        as e (customer_id, order_id, reversed_amount, charged)
+    update charges c
+    set reversed_amount = e.reversed_amount, charged = e.charged, amount = e.amount, currency = e.currency
+    from unnest($1::text[], $2::text[], $3::bigint[], $4::boolean[], $5::bigint[], $6::text[])
+        as e (customer_id, order_id, reversed_amount, charged, amount, currency)
     where c.customer_id = e.customer_id and c.order_id = e.order_id and c.customer_id = any($1::text[])"""
 
 _SAVE_ACCOUNTS = """
@@ -90,7 +91,7 @@ def _changes(ledger: Ledger) -> tuple[Sequence[Sequence[Any]], list[Statement]]:
     statements = [Statement(_SAVE_ACCOUNTS, accounts)]
     if ledger.changed_charges:
         changed = [
-            (each.customer_id, each.order_id, each.reversed_amount, each.charged)
+            (each.customer_id, each.order_id, each.reversed_amount, each.charged, each.amount, each.currency)
             for each in ledger.changed_charges.values()
         ]
         statements.append(Statement(_SAVE_CHARGES, list(zip(*changed, strict=True))))

@@ -56,6 +56,18 @@ async def test_what_was_charged_by_a_retry_can_be_credited_back(accounts: Accoun
     assert (await accounts.lines("c1"))[-1] == ("reversal", "booked", 1000, 0, 1000)
 
 
+async def test_no_more_goes_back_than_the_retry_charged(accounts: Accounts) -> None:
+    await accounts.apply(purchase("c1", "o1", amount=2000, method="balance"))
+    await top_up(accounts)
+    await accounts.apply(retried("c1", "o1", "r1", 1000))
+    await accounts.apply(cancellation("c1", "o1", 1))
+    await accounts.apply(cancellation("c1", "o1", 2))
+    assert (await accounts.lines("c1"))[-2:] == [
+        ("reversal", "booked", 1000, 0, 1000), ("reversal", "refused", 1000, 0, 1000),
+    ]  # fmt: skip
+    assert (await accounts.entries("c1"))[-1]["code"] == "exceeds_payment"
+
+
 async def test_an_order_that_was_charged_is_not_charged_by_a_retry(accounts: Accounts) -> None:
     await accounts.apply(purchase("c1", "o1"), retried("c1", "o1", "r1"))
     assert await purchases(accounts) == [("o1", "o1", "booked")]
