@@ -158,7 +158,7 @@ class _Walk:
             self.account.book(entry.kind, entry.amount_in, entry.amount_out)
         if entry.status == "pending":
             self.pending[entry.cause_id] = entry.amount_out
-        elif self.pending:
+        elif self.pending and entry.cause_kind == "withdrawal":
             self.pending.pop(entry.cause_id, None)
 
     def _found(self, entry: Entry, seq: int, what: str) -> None:

@@ -7,9 +7,10 @@ from typing import Any
 
 import pytest
 
+from services.accounts.evidence.verification import verify_database
 from shared.web import Role
 from tests.integration.accounts.test_withdrawals import credited, withdraw
-from tests.support.accounts import Accounts, failed_purchase, purchase, running_accounts, token
+from tests.support.accounts import Accounts, cancellation, failed_purchase, purchase, running_accounts, token
 from tests.support.stack import Infra
 
 
@@ -214,6 +215,15 @@ async def test_an_adjustment_moves_the_balance_with_its_reason(accounts: Account
     assert [entry["reason"] for entry in trail["items"]] == ["till error", "till error"]
     body = {"direction": "in", "amount": 1, "reason": "x", "customer_visible_description": "x"}
     await accounts.call("POST", "/v1/customers/c1/adjustments", body, status=403, Idempotency_Key="k6")
+
+
+@pytest.mark.requirement("A11")
+async def test_an_order_with_the_id_of_a_pending_withdrawal_is_no_decision_on_it(accounts: Accounts) -> None:
+    await accounts.apply(purchase("c1", "o1", amount=4000), cancellation("c1", "o1", price=2000))
+    pending = await withdraw(accounts, "c1", "w", amount=1001)
+    assert pending["status"] == "pending"
+    await accounts.apply(purchase("c1", pending["withdrawal_id"]))
+    assert [finding async for finding in verify_database(accounts.url)] == []
 
 
 async def test_a_new_account_needs_to_be_told_its_currency(accounts: Accounts) -> None:
