@@ -33,8 +33,10 @@ from shared.web import (
 )
 
 CURRENCY_REQUIRED = ProblemType(422, "currency_required", "The account has no currency yet: say which")
+BALANCE_LIMIT = ProblemType(422, "balance_limit", "The balance would be above what is possible")
 _REFUSALS = {
-    problem.code: problem for problem in (INSUFFICIENT_BALANCE, CURRENCY_MISMATCH, CURRENCY_REQUIRED, CUSTOMER_ERASED)
+    problem.code: problem
+    for problem in (INSUFFICIENT_BALANCE, CURRENCY_MISMATCH, CURRENCY_REQUIRED, BALANCE_LIMIT, CUSTOMER_ERASED)
 }
 
 

@@ -13,6 +13,9 @@ from services.accounts.ledger.entries import Account, CauseKind, Charge, Entry, 
 from services.accounts.ledger.requests import Adjustment, Cancellation, Decision, FailedOrder, Held, Order, Withdrawal
 from shared.money import figure
 
+# The largest balance that events can tell.
+LARGEST_BALANCE = 10**15
+
 
 @dataclass(slots=True)
 class Ledger:
@@ -142,6 +145,8 @@ class Ledger:
             return _other_currency(currency, request.currency or "")
         if request.amount_out > account.available:
             return _not_covered(account, request.amount_out, currency)
+        if request.amount_in > LARGEST_BALANCE - account.balance:
+            return Refusal("balance_limit", f"No balance may be above {figure(LARGEST_BALANCE, currency)}")
         entry_id = self.new_id()
         return self._enter(
             account, occurred_at=self.now, kind="adjustment", amount_in=request.amount_in,

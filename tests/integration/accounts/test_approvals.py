@@ -217,6 +217,17 @@ async def test_an_adjustment_moves_the_balance_with_its_reason(accounts: Account
     await accounts.call("POST", "/v1/customers/c1/adjustments", body, status=403, Idempotency_Key="k6")
 
 
+@pytest.mark.requirement("A10")
+async def test_no_adjustment_makes_a_balance_that_events_cannot_tell(accounts: Accounts) -> None:
+    await accounts.apply(failed_purchase("c1", "o1"))
+    await adjust(accounts, "in", 10, "k1", currency="AUD")
+    async with accounts.unit_of_work.begin() as transaction:
+        await transaction.connection.execute("update accounts set balance = 1000000000000000 - 5")
+    problem = await adjust(accounts, "in", 6, "k2", status=422)
+    assert (problem["code"], problem["balance"]) == ("balance_limit", 10**15 - 5)
+    assert (await adjust(accounts, "in", 5, "k2"))["balance"] == 10**15
+
+
 @pytest.mark.requirement("A11")
 async def test_an_order_with_the_id_of_a_pending_withdrawal_is_no_decision_on_it(accounts: Accounts) -> None:
     await accounts.apply(purchase("c1", "o1", amount=4000), cancellation("c1", "o1", price=2000))
