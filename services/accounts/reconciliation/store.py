@@ -69,11 +69,11 @@ _COMPARE = f"""
 
 _RESOLVE = f"""
     update reconciliation_differences d
-    set resolved_at = now(), cancelled_amount = c.amount, cancelled_currency = c.currency,
+    set resolved_at = case when {_AGREE} then now() end, cancelled_amount = c.amount, cancelled_currency = c.currency,
         reversed_amount = r.amount_in, reversed_currency = r.currency
     from cancelled_tickets c cross join lateral ({_REVERSAL}) as r
     where d.resolved_at is null and c.customer_id = d.customer_id and c.cancellation_id = d.cancellation_id
-      and {_AGREE}"""  # noqa: S608 - constants
+      and ({_AGREE} or d.cancelled_amount is null or d.reversed_amount is null)"""  # noqa: S608 - constants
 
 
 async def insert_cancelled(connection: Connection, tickets: Sequence[CancelledTicket]) -> None:
@@ -113,7 +113,7 @@ async def compare(connection: Connection, since: datetime, until: datetime) -> N
 
 
 async def resolve(connection: Connection) -> None:
-    """Mark the differences on which both sides agree by now."""
+    """Mark the differences on which both sides agree by now; of others say what the side says that was missing."""
     await connection.execute(_RESOLVE)
 
 

@@ -67,6 +67,17 @@ async def test_differences_are_found_both_ways_and_resolve(accounts: Accounts) -
     assert await report(accounts, "resolved") == [("can-o1-1", None, 1000, 1000), ("can-o2-1", None, 1000, 1000)]
 
 
+@pytest.mark.requirement("A19")
+async def test_a_late_word_that_says_something_else_is_no_missing_one(accounts: Accounts) -> None:
+    await accounts.apply(purchase("c1", "o1"), cancellation("c1", "o1"))
+    await accounts.apply(purchase("c1", "o2"), cancelled("o2", price=900))
+    await compare(accounts)
+    assert [each[1] for each in await report(accounts)] == ["cancellation", "reversal"]
+    await accounts.apply(cancelled("o1", price=900), cancellation("c1", "o2"))
+    await compare(accounts)
+    assert await report(accounts) == [("can-o1-1", "agreement", 900, 1000), ("can-o2-1", "agreement", 900, 1000)]
+
+
 async def test_what_is_young_is_not_compared_yet(accounts: Accounts) -> None:
     await accounts.apply(purchase("c1", "o1"), cancellation("c1", "o1"), cancelled("o2"))
     await Reconciliation(accounts.unit_of_work, grace=timedelta(minutes=5)).compare()
