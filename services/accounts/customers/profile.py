@@ -1,6 +1,7 @@
 """A customer with the money that is its own: one account, and those of the customers that were merged into it."""
 
 from datetime import datetime
+from hashlib import blake2b
 from typing import NamedTuple
 
 from services.accounts.customers.domain import Customer
@@ -34,16 +35,26 @@ class Account(NamedTuple):
 
 
 class Profile(NamedTuple):
-    """A customer with all accounts that are its own: the one under its id first, then those of customers merged in."""
+    """A customer with all accounts that are its own: the one under its id first, then those of customers merged in.
+
+    `merged_versions` are those of the customers merged in.
+    """
 
     customer: Customer
     accounts: tuple[Account, ...]
-    merged_versions: int = 0
+    merged_versions: tuple[int, ...] = ()
 
     @property
     def version(self) -> str:
         """Changes with the details, then, after a point, with anything else that is shown of the customer."""
-        return f"{self.customer.version}.{self.merged_versions + sum(account.last_seq for account in self.accounts)}"
+        moved = self._merged_state if self.merged_versions else sum(account.last_seq for account in self.accounts)
+        return f"{self.customer.version}.{moved}"
+
+    @property
+    def _merged_state(self) -> int:
+        """A number for each state: a sum would come again when a customer is parted and others move money."""
+        state = [(each.customer_id, each.last_seq) for each in self.accounts]
+        return int.from_bytes(blake2b(repr((state, self.merged_versions)).encode(), digest_size=8).digest())
 
     @property
     def merged_ids(self) -> list[str]:

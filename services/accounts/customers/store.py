@@ -60,7 +60,7 @@ async def profile(connection: Connection, customer_id: str) -> Profile | None:
     )
     if not rows:
         return None
-    return Profile(_customer(rows[0]), tuple(_account(row) for row in rows), sum(row["version"] for row in rows[1:]))
+    return Profile(_customer(rows[0]), tuple(_account(row) for row in rows), tuple(row["version"] for row in rows[1:]))
 
 
 async def find(

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from shared.web import Role
-from tests.support.accounts import Accounts, cancellation, purchase, token
+from tests.support.accounts import Accounts, cancellation, failed_purchase, purchase, token
 
 ADMIN = Role.ADMINISTRATOR
 WHY = {"reason": "The same person, seen by phone"}
@@ -97,6 +97,19 @@ async def test_the_united_history_of_many_ids_has_all_its_pages(accounts: Accoun
         await transaction.connection.execute("update customers set merged_into = $1 where customer_id <> $1", ids[0])
     lines = await accounts.items(f"/v1/customers/{ids[0]}/united-transactions", limit=7)
     assert len({(each["customer_id"], each["seq"]) for each in lines}) == len(lines) == 60
+
+
+@pytest.mark.requirement("A4")
+async def test_the_tag_of_a_merged_customer_does_not_come_again_after_the_parting(accounts: Accounts) -> None:
+    await accounts.apply(purchase("c1", "o1"), purchase("c2", "o2"))
+    await merge(accounts, "c1", "c2")
+    tags = [await accounts.etag("/v1/customers/c1")]
+    assert await accounts.etag("/v1/customers/c2") == tags[0]
+    await part(accounts, "c1", "c2")
+    for n in range(3, 9):
+        tags.append(await accounts.etag("/v1/customers/c1"))
+        await accounts.apply(failed_purchase("c1", f"o{n}"))
+    assert len(set(tags)) == len(tags)
 
 
 async def test_events_of_the_merged_id_go_on_being_accepted(accounts: Accounts) -> None:
