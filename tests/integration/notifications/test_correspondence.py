@@ -112,8 +112,8 @@ async def test_two_processes_that_tell_the_same_fact_tell_it_once(partition: Par
 
 async def test_a_batch_that_takes_long_to_render_does_not_leave_its_transaction_idle(partition: Partition) -> None:
     async with partition.unit_of_work.begin() as transaction:
-        await transaction.connection.execute("set idle_in_transaction_session_timeout = '1s'")
+        await transaction.connection.execute("set idle_in_transaction_session_timeout = '2s'")
     ticket = TicketsPaid.example["tickets"][0]
     tickets = [ticket | {"id": f"t{n}"} for n in range(100)]
-    await partition.deliver(customer("c1"), *(paid("c1", f"o{n}", tickets=tickets) for n in range(200)))
-    assert len(await messages(partition, "c1")) == 200
+    await partition.deliver(customer("c1"), *(paid("c1", f"o{n}", tickets=tickets) for n in range(400)))
+    assert len(await messages(partition, "c1")) == 400
