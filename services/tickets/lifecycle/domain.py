@@ -25,7 +25,7 @@ class Ticket:
     """A ticket as it stands: `version` grows with each change of its own, `shown_revision` with those around it.
 
     These are its customer's name, the times of its draw, and that this is cancelled. `paid_out_at` is when the first
-    prize on it was paid out.
+    prize on it was paid out. `draw_closed` is as of when it was read.
     """
 
     order: Order
@@ -37,6 +37,7 @@ class Ticket:
     shown_revision: int
     paid_out_at: datetime | None = None
     draw_cancelled: bool = False
+    draw_closed: bool = False
 
     @property
     def ticket_id(self) -> str:
@@ -44,8 +45,12 @@ class Ticket:
 
     @property
     def shown_version(self) -> int:
-        """Another number whenever anything of the detail is: both only grow, so their sum does."""
-        return self.version + self.shown_revision
+        """Another number whenever anything of the detail is: both only grow, so their sum does.
+
+        What is suggested about limbo changes when the draw closes; one that opens again was changed, and has a higher
+        revision.
+        """
+        return 2 * (self.version + self.shown_revision) + (self.limbo is not None and self.draw_closed)
 
     @property
     def status(self) -> Status:

@@ -21,7 +21,8 @@ _BOUGHT_COLUMNS = f"""t.ticket_id, t.position, t.lottery, t.draw_number, {DRAW_A
     coalesce(d.closes_at, t.draw_closes_at), t.offer_id, t.offer_label, t.price, t.autoplay_id"""
 _BOUGHT_WIDTH = 10
 TICKET_COLUMNS = f"""{ORDER_COLUMNS}, {_BOUGHT_COLUMNS}, t.state, t.version, t.limbo_code, t.limbo_reason,
-    t.limbo_since, t.paid_out_at, d.outcome is not distinct from 'cancelled', c.first_name, c.last_name,
+    t.limbo_since, t.paid_out_at, d.outcome is not distinct from 'cancelled',
+    coalesce(d.closes_at, t.draw_closes_at) <= now(), c.first_name, c.last_name,
     c.revision + coalesce(d.version, 0)"""
 DRAWS = "left join draws d on d.lottery = t.lottery and d.draw_number = t.draw_number and d.origin = 'api'"
 # What `TICKET_COLUMNS` are selected from.
@@ -54,7 +55,7 @@ def order_of(row: Sequence[Any]) -> Order:
 
 def ticket_of(row: asyncpg.Record) -> Ticket:
     """The ticket in `TICKET_COLUMNS`."""
-    state, version, code, reason, since, paid_out_at, draw_cancelled, *named, revision = row[
+    state, version, code, reason, since, paid_out_at, draw_cancelled, draw_closed, *named, revision = row[
         _ORDER_WIDTH + _BOUGHT_WIDTH :
     ]
     return Ticket(
@@ -67,6 +68,7 @@ def ticket_of(row: asyncpg.Record) -> Ticket:
         shown_revision=revision,
         paid_out_at=paid_out_at,
         draw_cancelled=draw_cancelled,
+        draw_closed=draw_closed,
     )
 
 

@@ -29,7 +29,8 @@ _EVENTS: Mapping[Resolution, TicketEvent] = {
 # Refusals of accounts that say that no money was taken for the ticket.
 NOTHING_CHARGED = frozenset({"not_charged", "unknown_purchase"})
 
-_TOP_UP = "Retry while the draw is open and the customer's balance covers the order; else cancel."
+_TOP_UP = "Retry when the customer's balance covers the order; cancel when it will not before the draw closes."
+_CLOSED = "Its draw has closed, and nobody has paid: cancel. A retry would still charge the customer."
 _WHOLE = " An order of which another ticket was decided on is not retried: confirm this as paid, or cancel."
 _LATE = "Accounts has not answered: see whether it runs and has dead letters, then retry."
 _NO_PAYMENT = "Accounts will not book this payment: cancel, and have the customer buy again."
@@ -52,15 +53,20 @@ def suggest(ticket: Ticket) -> tuple[Resolution, str]:
         return Resolution.CONFIRM_PAID, _WON
     code = ticket.limbo.code
     if ticket.state is State.LIMBO_REVERSAL_REFUSED:
-        if code == "already_reversed":
-            return Resolution.CANCEL_AND_REFUND, _BACK
-        return Resolution.CANCEL_AND_REFUND, _FREE if code in NOTHING_CHARGED else _BY_HAND
+        return Resolution.CANCEL_AND_REFUND, _why_no_reversal(code)
     if ticket.draw_cancelled:
         return Resolution.CANCEL_AND_REFUND, _NO_DRAW
     if ticket.state is State.LIMBO_PAYMENT_OVERDUE:
         return Resolution.RETRY, _LATE + _WHOLE
-    covered = code == "insufficient_balance"
-    return (Resolution.RETRY, _TOP_UP + _WHOLE) if covered else (Resolution.CANCEL_AND_REFUND, _NO_PAYMENT)
+    if code == "insufficient_balance" and not ticket.draw_closed:
+        return Resolution.RETRY, _TOP_UP + _WHOLE
+    return Resolution.CANCEL_AND_REFUND, _CLOSED if code == "insufficient_balance" else _NO_PAYMENT
+
+
+def _why_no_reversal(code: str) -> str:
+    if code == "already_reversed":
+        return _BACK
+    return _FREE if code in NOTHING_CHARGED else _BY_HAND
 
 
 def was_charged(state: State, code: str) -> bool:

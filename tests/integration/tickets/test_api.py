@@ -128,8 +128,8 @@ async def test_a_ticket_says_why_it_is_in_limbo_under_a_new_etag(partition: Part
         "reason": "The balance of 5.00 does not cover 20.00",
         "since": "2026-11-22T09:30:01Z",
         "suggested_action": "retry",
-        "advice": "Retry while the draw is open and the customer's balance covers the order; else cancel. An order of "
-        "which another ticket was decided on is not retried: confirm this as paid, or cancel.",
+        "advice": "Retry when the customer's balance covers the order; cancel when it will not before the draw closes. "
+        "An order of which another ticket was decided on is not retried: confirm this as paid, or cancel.",
     }
     await partition.deliver(renamed("c1", "Ann", 1))
     named = await api.get("/v1/tickets/t1")

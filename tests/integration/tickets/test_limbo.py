@@ -58,6 +58,21 @@ async def test_the_list_is_by_age_over_all_customers(partition: Partition, api: 
         assert (await api.get("/v1/limbo-tickets", role=role)).body["permission"] == "limbo:read"
 
 
+async def test_a_refused_payment_is_not_suggested_again_when_the_draw_has_closed(
+    partition: Partition, api: ApiClient
+) -> None:
+    await partition.deliver(purchase("c1", "o1", "t1"), payment_refused("c1", "o1"))
+    before = await api.get("/v1/tickets/t1")
+    async with partition.unit_of_work.begin() as transaction:
+        await transaction.connection.execute("update tickets set draw_closes_at = now() - interval '1 second'")
+    after = await api.get("/v1/tickets/t1")
+    seen = [answer.body["limbo"]["suggested_action"] for answer in (before, after)]
+    assert seen == ["retry", "cancel_and_refund"]
+    assert "has closed" in after.body["limbo"]["advice"]
+    assert before.headers["Etag"] != after.headers["Etag"]
+    assert (await resolve(api, "t1", "retry")).body["status"] == "purchased"
+
+
 async def test_an_agent_decides_on_the_ticket_of_its_customer_and_a_viewer_does_not(
     partition: Partition, api: ApiClient
 ) -> None:
