@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from services.notifications.recipients.domain import Recipient
+from shared import united
 from shared.db import Connection
 
 _SAVE = """
@@ -60,12 +61,4 @@ async def known(connection: Connection, customer_ids: Sequence[str]) -> dict[str
 
 async def united_ids(connection: Connection, customer_id: str) -> list[str]:
     """All ids of a customer, the survivor's first; one that is not known is by itself."""
-    rows = await connection.fetch(
-        """with survivor as (
-               select coalesce((select merged_into from recipients where customer_id = $1), $1) as id)
-           select id from survivor
-           union all
-           select customer_id from survivor join recipients on merged_into = id""",
-        customer_id,
-    )
-    return [row[0] for row in rows]
+    return await united.united_ids(connection, customer_id, table="recipients", survivor="merged_into")

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from shared import united
 from shared.db import Connection
 
 
@@ -87,13 +88,5 @@ async def save_merges(connection: Connection, merges: Sequence[Merge]) -> None:
 
 
 async def united_ids(connection: Connection, customer_id: str) -> list[str]:
-    """All ids of a customer, its own first, and of a merged one the survivor's; an unknown one is by itself."""
-    rows = await connection.fetch(
-        """with survivor as (
-               select coalesce((select survivor_id from customer_merges where customer_id = $1), $1) as id)
-           select id from survivor
-           union all
-           select customer_id from survivor join customer_merges on survivor_id = id""",
-        customer_id,
-    )
-    return [row[0] for row in rows]
+    """All ids of a customer, the survivor's first; one that is not known is by itself."""
+    return await united.united_ids(connection, customer_id, table="customer_merges", survivor="survivor_id")
