@@ -1,5 +1,7 @@
 """Money: how many minor units a major one has (ISO 4217), and amounts as people read them."""
 
+# The largest balance that events can tell, in minor units.
+LARGEST_BALANCE = 10**15
 # Digits of minor units, for the currencies where they are not two.
 _DIGITS = {
     0: "BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX UYI VND VUV XAF XOF XPF",

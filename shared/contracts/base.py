@@ -6,7 +6,7 @@ from typing import Annotated, Any, ClassVar, Literal
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints
 
 from shared.contracts.moments import WrittenOut
-from shared.money import known_currency
+from shared.money import LARGEST_BALANCE, known_currency
 
 # PostgreSQL's text cannot hold U+0000, so no contract lets it in.
 NO_NUL = r"^[^\x00]*$"
@@ -21,7 +21,9 @@ Currency = Annotated[str, StringConstraints(pattern=r"^[A-Z]{3}$")]
 KnownCurrency = Annotated[Currency, AfterValidator(known_currency)]
 Language = Annotated[str, StringConstraints(pattern=r"^[a-z]{2,3}(-[A-Za-z0-9]{2,8})*$")]
 MinorUnits = Annotated[int, Field(ge=0, le=1_000_000_000_000, description="Money in minor units")]
-SignedMinorUnits = Annotated[int, Field(ge=-(10**15), le=10**15, description="Minor units, may be negative")]
+SignedMinorUnits = Annotated[
+    int, Field(ge=-LARGEST_BALANCE, le=LARGEST_BALANCE, description="Minor units, may be negative")
+]
 Points = Annotated[int, Field(ge=0, le=1_000_000_000_000)]
 # The ends of the calendar cannot be moved to every zone, and what cannot be read is worse than what is refused.
 FIRST_MOMENT, END_OF_TIME = datetime(1900, 1, 1, tzinfo=UTC), datetime(9999, 1, 1, tzinfo=UTC)

@@ -11,10 +11,7 @@ from uuid import UUID
 
 from services.accounts.ledger.entries import Account, CauseKind, Charge, Entry, Key, Kind, Refusal, Status
 from services.accounts.ledger.requests import Adjustment, Cancellation, Decision, FailedOrder, Held, Order, Withdrawal
-from shared.money import figure
-
-# The largest balance that events can tell.
-LARGEST_BALANCE = 10**15
+from shared.money import LARGEST_BALANCE, figure
 
 
 @dataclass(slots=True)
