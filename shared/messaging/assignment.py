@@ -45,8 +45,8 @@ class Assignment:
         self._concurrency = concurrency
         self._stopping = False
         self._changed = asyncio.Event()
-        self._under_way: set[asyncio.Task[None]] = set()
-        self._records_under_way = 0
+        # By batch, how many records it took.
+        self._under_way: dict[asyncio.Task[None], int] = {}
         # What is read ahead of a backlog is most of the memory of a service; two partitions fill a batch.
         limit = max(1, batch // 2)
         self._reader = Reader(client)
@@ -88,7 +88,7 @@ class Assignment:
         while not self._stopping:
             self._changed.clear()
             for batch in [each for each in self._under_way if each.done()]:
-                self._under_way.remove(batch)
+                del self._under_way[batch]
                 batch.result()
             lanes = self._next_lanes() if self._has_room() else []
             pause = self._pause_before(lanes)
@@ -98,15 +98,14 @@ class Assignment:
                 await until(self._changed, pause)
 
     def _has_room(self) -> bool:
-        return len(self._under_way) < self._concurrency and self._records_under_way < FULL_BATCHES * self._batch
+        records = sum(self._under_way.values())
+        return len(self._under_way) < self._concurrency and records < FULL_BATCHES * self._batch
 
     def _begin(self, lanes: Sequence[Lane]) -> None:
         for lane in lanes:
             lane.busy = True
-        records = min(self._batch, sum(map(len, lanes)))
-        self._records_under_way += records
-        batch = asyncio.create_task(self._apply(lanes, records), name=f"{self._processor.consumer}:batch")
-        self._under_way.add(batch)
+        batch = asyncio.create_task(self._apply(lanes), name=f"{self._processor.consumer}:batch")
+        self._under_way[batch] = min(self._batch, sum(map(len, lanes)))
         batch.add_done_callback(lambda _: self._changed.set())
 
     def _next_lanes(self) -> Sequence[Lane]:
@@ -133,11 +132,10 @@ class Assignment:
         before = accumulate((len(lane) for lane in lanes), initial=0)
         return [lane for lane, records in zip(lanes, before, strict=False) if records < self._batch]
 
-    async def _apply(self, lanes: Sequence[Lane], records: int) -> None:
+    async def _apply(self, lanes: Sequence[Lane]) -> None:
         try:
             await self._apply_together(lanes)
         finally:
-            self._records_under_way -= records
             for lane in lanes:
                 lane.busy = False
 

@@ -39,7 +39,7 @@ _BY_AGENTS: list[Kind] = [
 _WRITTEN = ["description", "reason"]
 
 # Kinds whose details depend on whether the customer was erased.
-_FORGOTTEN = frozenset([*_TOLD_LATE, *_BY_AGENTS])
+_FORGOTTEN = [*_TOLD_LATE, *_BY_AGENTS]
 
 # A look-up in the index for each id and kind, of no more keys than rows are asked for; then the newest of all with
 # their details.
@@ -100,7 +100,7 @@ def adding(activities: Sequence[Activity]) -> list[Statement]:
         return []
     customers, kinds, times, references, details = zip(*activities, strict=True)
     columns = [array(customers), array(kinds), array(times), array(references)]
-    forgotten = [[*_TOLD_LATE, *_BY_AGENTS], _PERSONAL, _BY_AGENTS, _WRITTEN]
+    forgotten = [_FORGOTTEN, _PERSONAL, _BY_AGENTS, _WRITTEN]
     return [Statement(_ADD, [*columns, orjson.dumps(details).decode(), *forgotten])]
 
 
