@@ -154,8 +154,8 @@ class Terms:
 class Autoplay:
     """An AutoPlay as it stands. `version` grows with every entry of its timeline.
 
-    `running_since` is when it last began to run: a draw that closed before is none of its own. `resume_at` is the end
-    of a pause that has one; `code` and `reason` say why it does not run.
+    `running_since` is when it last began to run, or to run on these terms: draws closed before are none of its own.
+    `resume_at` is the end of a pause that has one; `code` and `reason` say why it does not run.
     """
 
     autoplay_id: str
@@ -240,7 +240,7 @@ def apply(autoplay: Autoplay, fact: Fact) -> Autoplay | Ignored | Refused:
     if not isinstance(decision, State):
         return decision
     after = replace(autoplay, state=decision, version=autoplay.version + 1, terms=fact.terms or autoplay.terms)
-    if fact.event in {Event.RESUMED, Event.PAUSE_ELAPSED}:
+    if fact.event in {Event.RESUMED, Event.PAUSE_ELAPSED, Event.CHANGED}:
         after = replace(after, running_since=fact.at)
     if decision in RUNNING:
         return replace(after, resume_at=None, code=None, reason=None)

@@ -12,10 +12,11 @@ from services.tickets.autoplay.domain import Autoplay, Changes, Entry, Event, Fa
 from services.tickets.autoplay.events import announcements
 from services.tickets.autoplay.run_store import RunKey
 from services.tickets.autoplay.runs import DRAW_CLOSED, Circumstances, NotRun, Run, RunEvent, RunState, obstacle
+from services.tickets.autoplay.schedule import Draw
 from services.tickets.autoplay.store import Key
 from services.tickets.autoplay.superseding import supersede
 from services.tickets.autoplay.surroundings import Surroundings
-from services.tickets.autoplay.surroundings_store import customers, due_draws, states_of_orders
+from services.tickets.autoplay.surroundings_store import customers, draws_by_number, due_draws, states_of_orders
 from services.tickets.customers.store import lock, lock_free
 from services.tickets.draws.store import database_time
 from services.tickets.lifecycle.domain import ACTOR
@@ -155,13 +156,15 @@ class AutoplayRunner:
     async def _try_again(self, connection: Connection, purchases: Purchases, runs: Sequence[Run]) -> list[Run]:
         named = await customers(connection, [run.customer_id for run in runs])
         states = await states_of_orders(connection, [(run.customer_id, run.order_id or "") for run in runs])
+        draws = await draws_by_number(connection, [(run.draw.lottery, run.draw.number) for run in runs])
         around = await self._around(connection, purchases.changes.all())
         changed = []
         bought_again = []
         for run in runs:
             circumstances = around[run.autoplay_id]
             tickets = states.get(run.order_id or "", set())
-            after = _next_step(purchases.changes.autoplay(run.autoplay_id), run, circumstances, tickets)
+            draw = draws.get((run.draw.lottery, run.draw.number))
+            after = _next_step(purchases.changes.autoplay(run.autoplay_id), run, draw, circumstances, tickets)
             if after is None:
                 continue
             if after.state is RunState.PENDING and circumstances.offer is not None:
@@ -189,21 +192,21 @@ class AutoplayRunner:
         return around
 
 
-def _next_step(autoplay: Autoplay, run: Run, around: Circumstances, tickets: set[str]) -> Run | None:
+def _next_step(autoplay: Autoplay, run: Run, draw: Draw | None, around: Circumstances, tickets: set[str]) -> Run | None:
     """The run bought again, or given up; None when it has to wait.
 
-    `tickets` are the states of those of the refused order: somebody may have decided on them since.
+    `draw` is as it stands now, None when it is cancelled. `tickets` are the states of those of the refused order:
+    somebody may have decided on them since.
     """
     if tickets & _DECIDED:
         return _decided(run, tickets, around.now)
-    draw = next((draw for draw in around.draws if draw.number == run.draw.number), None)
-    if draw is None and run.draw.closes_at > around.now:
+    if draw is None:
         return _given_up(run, RunEvent.GIVEN_UP, NotRun("draw_cancelled", "The draw is cancelled"), around.now)
-    against = obstacle(autoplay, draw or run.draw, around)
+    against = obstacle(autoplay, draw, around)
     if against is not None:
         event = RunEvent.DRAW_CLOSED if against.code == DRAW_CLOSED else RunEvent.GIVEN_UP
         return _given_up(run, event, against, around.now)
-    if not autoplay.runs or tickets != _REFUSED or draw is None or around.offer is None:
+    if not autoplay.runs or tickets != _REFUSED or around.offer is None:
         return None
     cost = around.offer.price * autoplay.terms.games
     return replace(run, draw=draw).bought(around.now, cost, around.offer.currency)

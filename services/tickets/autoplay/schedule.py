@@ -110,10 +110,10 @@ def next_draw(
 ) -> Draw | None:
     """The draw that is played next among those that close after `after` and are not `taken` (by number)."""
     for draw in sorted(draws, key=lambda draw: (draw.closes_at, draw.number)):
-        if draw.closes_at <= after:
+        if draw.closes_at <= after or draw.number in taken:
             continue
         schedule = schedule.anchored(draw)
-        if draw.number not in taken and schedule.plays(draw, draws, zone):
+        if schedule.plays(draw, draws, zone):
             return draw
     return None
 

@@ -175,6 +175,21 @@ async def recheck_later(connection: Connection, keys: Sequence[Key]) -> None:
         )
 
 
+async def recheck_in_zones(connection: Connection, zones: Sequence[tuple[str, str | None, int]]) -> None:
+    """Have the runner look at those that go by another time zone when customers get these.
+
+    To be called before, for locked customers, each given once as (id, time zone, version of the details).
+    """
+    await connection.execute(
+        """update autoplays a set recheck = true, running_since = now()
+           from unnest($1::text[], $2::text[], $3::bigint[]) as n (customer_id, time_zone, version)
+               join customers c using (customer_id)
+           where a.customer_id = n.customer_id and a.time_zone is null and a.state in ('active', 'retrying')
+             and c.details_version < n.version and c.time_zone is distinct from n.time_zone""",
+        *columns(zones, 3),
+    )
+
+
 async def rechecked(connection: Connection, keys: Sequence[Key]) -> None:
     """Note that the runner has looked at these, whose customers are locked."""
     await connection.execute(

@@ -9,11 +9,9 @@ from services.tickets.autoplay.run_store import spent_since
 from services.tickets.autoplay.runs import Circumstances
 from services.tickets.autoplay.schedule import Cadence, month_of
 from services.tickets.autoplay.surroundings_store import CustomerFacts, customers, draws_since
-from services.tickets.draws.store import offers
+from services.tickets.draws.store import offers_by_id
 from shared.db import Connection
 from shared.time_zones import zone_named
-
-MOST_OFFERS = 1000
 
 
 class Surroundings:
@@ -37,8 +35,7 @@ class Surroundings:
         known = await customers(connection, [each.customer_id for each in autoplays])
         monthly = any(each.terms.schedule.cadence is Cadence.MONTHLY for each in autoplays)
         draws = await draws_since(connection, lottery, since, with_period=monthly)
-        sold = await offers(connection, lottery, active=None, after=None, limit=MOST_OFFERS)
-        offer_of_id = {offer.offer_id: offer for offer in sold}
+        offers = await offers_by_id(connection, lottery, {each.terms.offer_id for each in autoplays})
         zones = {each.autoplay_id: self.zone(each, known.get(each.customer_id)) for each in autoplays}
         spent = await spent_since(
             connection,
@@ -49,7 +46,7 @@ class Surroundings:
                 now=now,
                 zone=zones[each.autoplay_id],
                 draws=draws,
-                offer=offer_of_id.get(each.terms.offer_id),
+                offer=offers.get(each.terms.offer_id),
                 spent=spent.get(each.autoplay_id, 0),
                 customer_active=each.customer_id in known and known[each.customer_id].active,
             )

@@ -57,6 +57,17 @@ async def draws_since(connection: Connection, lottery: str, since: datetime, *, 
     return [Draw(*row) for row in rows]
 
 
+async def draws_by_number(connection: Connection, wanted: Sequence[tuple[str, int]]) -> dict[tuple[str, int], Draw]:
+    """Those of the draws, given as (lottery, number), that are not cancelled."""
+    rows = await connection.fetch(
+        """select lottery, draw_number, draw_at, closes_at, opens_at
+           from draws join unnest($1::text[], $2::bigint[]) as asked (lottery, draw_number) using (lottery, draw_number)
+           where outcome is distinct from 'cancelled'""",
+        *columns(wanted, 2),
+    )
+    return {(row[0], row[1]): Draw(*row) for row in rows}
+
+
 async def due_draws(connection: Connection, autoplay: Autoplay, *, lead: timedelta) -> list[Draw]:
     """Draws of the AutoPlay's lottery that are due and that it has not met in time; one long closed is history."""
     rows = await connection.fetch(

@@ -2,6 +2,7 @@
 
 from collections.abc import Awaitable, Callable
 
+from services.tickets.autoplay.store import recheck_in_zones
 from services.tickets.customers import store
 from services.tickets.customers.store import Merge, Named
 from shared.contracts import CustomerChanged, CustomerErased
@@ -33,6 +34,7 @@ class CustomerEvents:
             Named(key, data.first_name, data.last_name, data.version, data.time_zone, data.status)
             for key, data in newest.items()
         ]
+        await recheck_in_zones(batch.connection, [(each.customer_id, each.time_zone, each.version) for each in names])
         await store.save_names(batch.connection, names)
         # A customer is not merged before it was recorded.
         merges = [Merge(key, data.merged_into, data.version) for key, data in newest.items() if data.version > 1]

@@ -1,9 +1,9 @@
 """Lotteries, draws and offers in PostgreSQL.
 
-For other features: `lottery_named`, `offer`, `draw`, and `database_time`, whose clock counts.
+For other features: `lottery_named`, `offer`, `offers_by_id`, `draw`, and `database_time`, whose clock counts.
 """
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import fields
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
@@ -205,6 +205,15 @@ async def offers(
         lottery, after or "", active, limit,
     )  # fmt: skip
     return [Offer(*row) for row in rows]
+
+
+async def offers_by_id(connection: Connection, lottery: str, offer_ids: Collection[str]) -> dict[str, Offer]:
+    """Those of a lottery's offers that exist among these ids."""
+    rows = await connection.fetch(
+        f"select {_OFFER} from offers where lottery = $1 and offer_id = any($2::text[])",  # noqa: S608 - constants
+        lottery, list(offer_ids),
+    )  # fmt: skip
+    return {row["offer_id"]: Offer(*row) for row in rows}
 
 
 async def add_offer(

@@ -157,7 +157,9 @@ def test_the_next_draw_is_the_first_that_is_played_still_open_and_not_taken() ->
     now = draws[2].closes_at
     schedule = Schedule(Cadence.EVERY_NTH, every=3)
     assert next_draw(schedule, draws, NEW_YORK, after=now, taken={}) == draws[3]
-    assert next_draw(schedule, draws, NEW_YORK, after=now, taken={4: None}) == draws[6]
+    # It counts from what it meets first, and what it has bought it does not meet again.
+    assert next_draw(schedule, draws, NEW_YORK, after=now, taken={4: None}) == draws[4]
+    assert next_draw(schedule.anchored(draws[3]), draws, NEW_YORK, after=now, taken={4: None}) == draws[6]
     assert next_draw(Schedule(), draws, NEW_YORK, after=now, taken={4: None}) == draws[4]
     assert next_draw(Schedule(), draws, NEW_YORK, after=draws[-1].closes_at, taken={}) is None
 
