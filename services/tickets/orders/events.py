@@ -1,6 +1,6 @@
 """Consumes purchases, publishes the tickets that were bought."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import TypeVar
 
 from services.tickets.bulk.store import go_on
@@ -27,9 +27,11 @@ class PurchaseEvents:
 
     async def completed(self, batch: Batch[PurchaseCompleted]) -> None:
         """Record the orders with their tickets, and let go what waits for them."""
-        fresh = await _record(batch, Outcome.COMPLETED)
+        fresh, failed = await _record(batch, Outcome.COMPLETED)
         new = [_new_order(event.data) for event in fresh]
         lost = {order.order.order_id for order in await store.insert_tickets(batch.connection, new)}
+        if put_back := [order for order_id, order in failed.items() if order_id in lost]:
+            await store.insert_orders(batch.connection, put_back)
         kept = []
         for event, order in zip(fresh, new, strict=True):
             if event.data.purchase_id in lost:
@@ -50,7 +52,7 @@ class PurchaseEvents:
 
     async def failed(self, batch: Batch[PurchaseFailed]) -> None:
         """Record the orders that were not taken, with the reason; they have no tickets."""
-        fresh = await _record(batch, Outcome.FAILED)
+        fresh, _ = await _record(batch, Outcome.FAILED)
         await _learn_names(batch, fresh)
         batch.arrived(*(cause_of(event.data.purchase_id) for event in fresh))
 
@@ -65,8 +67,8 @@ def cause_of_ticket(ticket_id: str) -> str:
     return f"ticket:{ticket_id}"
 
 
-async def _record(batch: Batch[PurchaseT], outcome: Outcome) -> list[Received[PurchaseT]]:
-    """Record the orders and return the events that are the first word of theirs.
+async def _record(batch: Batch[PurchaseT], outcome: Outcome) -> tuple[list[Received[PurchaseT]], dict[str, Order]]:
+    """Record the orders and return the events that are the first word of theirs, and those that had failed before.
 
     A repetition is let pass; one that says something else under the same id is rejected.
     """
@@ -79,10 +81,11 @@ async def _record(batch: Batch[PurchaseT], outcome: Outcome) -> list[Received[Pu
             paid = event.data.payment
             if known[event.data.purchase_id] != (event.key, outcome, paid.amount, paid.currency):
                 batch.reject(event, "purchase_id_taken", "the purchase id has another customer, outcome or amount")
-    return [event for event in batch.events if not _is_repeated(event, first, fresh)]
+    failed = {order_id: order for order_id, order in fresh.items() if order is not None}
+    return [event for event in batch.events if not _is_repeated(event, first, fresh)], failed
 
 
-def _is_repeated(event: Received[PurchaseT], first: dict[str, Received[PurchaseT]], fresh: set[str]) -> bool:
+def _is_repeated(event: Received[PurchaseT], first: dict[str, Received[PurchaseT]], fresh: Collection[str]) -> bool:
     purchase_id = event.data.purchase_id
     return purchase_id not in fresh or first[purchase_id] is not event
 

@@ -38,33 +38,42 @@ _order_columns = attrgetter(*(each.name for each in fields(Order)))
 _bought_columns = attrgetter(*(each.name for each in fields(BoughtTicket)))
 
 
-async def insert_orders(connection: Connection, orders: Sequence[Order]) -> set[str]:
-    """Record orders and return the ids of those that were not on record before.
+async def insert_orders(connection: Connection, orders: Sequence[Order]) -> dict[str, Order | None]:
+    """Record orders of locked customers and return the ids of those that were not on record before.
 
-    One that failed and is taken after all, when its customer has tried again, counts as new.
+    One that failed and is taken after all, when its customer has tried again, counts as new: it is returned with the
+    order that failed.
     """
+    # The look-up sees the orders as they were before the statement, by the small index of the failed ones.
     rows = await connection.fetch(
-        """insert into orders (order_id, customer_id, ordered_at, outcome, failure_reason, checkout_id, receipt_id,
-                               store_id, terminal_id, transaction_id, payment_method, payment_amount, currency)
-           select * from unnest($1::text[], $2::text[], $3::timestamptz[], $4::text[], $5::text[], $6::text[],
-                                $7::text[], $8::text[], $9::text[], $10::text[], $11::text[], $12::bigint[],
-                                $13::text[])
-           on conflict (order_id) do update
-           set ordered_at = excluded.ordered_at, outcome = excluded.outcome, failure_reason = excluded.failure_reason,
-               checkout_id = excluded.checkout_id, receipt_id = excluded.receipt_id, store_id = excluded.store_id,
-               terminal_id = excluded.terminal_id, transaction_id = excluded.transaction_id,
-               payment_method = excluded.payment_method, payment_amount = excluded.payment_amount,
-               currency = excluded.currency
-           where orders.outcome = 'failed' and excluded.outcome = 'completed'
-             and orders.customer_id = excluded.customer_id
-           returning order_id""",
+        f"""with new as (
+               insert into orders (order_id, customer_id, ordered_at, outcome, failure_reason, checkout_id, receipt_id,
+                                   store_id, terminal_id, transaction_id, payment_method, payment_amount, currency)
+               select * from unnest($1::text[], $2::text[], $3::timestamptz[], $4::text[], $5::text[], $6::text[],
+                                    $7::text[], $8::text[], $9::text[], $10::text[], $11::text[], $12::bigint[],
+                                    $13::text[])
+               on conflict (order_id) do update
+               set ordered_at = excluded.ordered_at, outcome = excluded.outcome,
+                   failure_reason = excluded.failure_reason, checkout_id = excluded.checkout_id,
+                   receipt_id = excluded.receipt_id, store_id = excluded.store_id,
+                   terminal_id = excluded.terminal_id, transaction_id = excluded.transaction_id,
+                   payment_method = excluded.payment_method, payment_amount = excluded.payment_amount,
+                   currency = excluded.currency
+               where orders.outcome = 'failed' and excluded.outcome = 'completed'
+                 and orders.customer_id = excluded.customer_id
+               returning customer_id, order_id)
+           select new.order_id, failed.*
+           from new left join lateral (
+               select {ORDER_COLUMNS} from orders o
+               where o.customer_id = new.customer_id and o.order_id = new.order_id and o.outcome = 'failed'
+               offset 0) failed on true""",  # noqa: S608 - constants
         *zip(*(_order_columns(order) for order in orders), strict=True),
     )
-    return {row[0] for row in rows}
+    return {new: order_of(failed) if failed[0] is not None else None for new, *failed in rows}
 
 
 async def insert_tickets(connection: Connection, orders: Sequence[NewOrder]) -> list[NewOrder]:
-    """Record the tickets of new orders. Orders that want a ticket id of another order are undone and returned."""
+    """Record the tickets of new orders. Orders that want a ticket id of another order are deleted and returned."""
     lost: list[NewOrder] = []
     pending = list(orders)
     while pending:

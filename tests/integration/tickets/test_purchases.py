@@ -121,6 +121,22 @@ async def test_a_failed_purchase_is_taken_when_its_customer_tries_again(
     assert await dead_letters(partition) == ["purchase_id_taken"]
 
 
+@pytest.mark.requirement("A13")
+@pytest.mark.parametrize("in_one_batch", [True, False])
+async def test_a_failed_purchase_stays_when_its_second_attempt_is_rejected(
+    partition: Partition, *, in_one_batch: bool
+) -> None:
+    await partition.deliver(purchase("c2", "o2", "t1"))
+    attempts = [failed_purchase("c1", "o1", "card declined"), purchase("c1", "o1", "t1")]
+    for batch in [attempts] if in_one_batch else [attempts[:1], attempts[1:]]:
+        await partition.deliver(*batch)
+    assert await dead_letters(partition) == ["ticket_id_taken"]
+    assert await partition.fetch("select outcome, failure_reason from orders where order_id = 'o1'") == [
+        ("failed", "card declined")
+    ]
+    assert await partition.fetch("select customer_id from tickets") == [("c2",)]
+
+
 async def test_nobody_takes_the_failed_purchase_of_another(partition: Partition) -> None:
     await partition.deliver(failed_purchase("c1", "o1", "card declined"))
     await partition.deliver(purchase("c2", "o1", "t1"))
