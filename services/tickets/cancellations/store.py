@@ -1,6 +1,6 @@
 """Cancellations: requested, found again, settled."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 
 import asyncpg
@@ -88,13 +88,14 @@ async def latest_cancellation(connection: Connection, ticket_id: str) -> Cancell
     return None if row is None else _cancellation_of(row)
 
 
-async def never_asked_back(connection: Connection, ticket_ids: Sequence[str]) -> set[str]:
-    """Those of the tickets that have no cancellation, so that accounts was never asked for their price."""
+async def not_asked_back(connection: Connection, ticket_ids: Sequence[str], *, but_for: Collection[str]) -> set[str]:
+    """Those of the tickets that have no cancellation but for such as accounts refused with one of these codes."""
     rows = await connection.fetch(
         """select ticket_id from unnest($1::text[]) as asked (ticket_id)
-           where not exists (select 1 from cancellations c where c.ticket_id = asked.ticket_id)""",
-        ticket_ids,
-    )
+           where not exists (select 1 from cancellations c where c.ticket_id = asked.ticket_id
+                                 and (c.state <> 'refused' or c.refusal_code <> all($2::text[])))""",
+        ticket_ids, list(but_for),
+    )  # fmt: skip
     return {row[0] for row in rows}
 
 

@@ -81,7 +81,8 @@ Decision = State | Ignored | Refused
 # before that of the reversal, so one that comes after is the repetition of an old one.
 # In limbo an agent decides: that the ticket counts as paid; that it is cancelled, at once where there is nothing that
 # accounts would credit, by a new request to accounts where it may have been charged; or that accounts is asked again.
-# Of a cancelled ticket that accounts was never asked about, a payment that is booked late is asked back.
+# Of a cancelled ticket that accounts was never asked about, or refused as not charged, a payment that is booked late is
+# asked back.
 # A prize that was paid out moves nothing; from then on no request may lead to a cancellation (`decide`). When the
 # draw is cancelled, none may lead to a ticket that counts as paid or has its payment asked for.
 TRANSITIONS: Mapping[State, Mapping[TicketEvent, Decision]] = {

@@ -5,13 +5,15 @@ from collections.abc import Iterable, Sequence
 from services.tickets.bulk.store import jobs_of_draws
 from services.tickets.cancellations.decisions import Ask, new_cancellation, requested
 from services.tickets.cancellations.domain import Cancellation
-from services.tickets.cancellations.store import never_asked_back
+from services.tickets.cancellations.store import not_asked_back
 from services.tickets.draws.store import database_time
 from services.tickets.lifecycle.domain import ACTOR, Changes, Ticket
 from services.tickets.lifecycle.table import State, TicketEvent
+from services.tickets.limbo.domain import NOTHING_CHARGED
 from shared.db import Connection
 
-REASON = "The payment was booked after the ticket was cancelled because it had been refused"
+REASON = "The payment was booked after the ticket was cancelled because nothing had been charged"
+REASON_IN_LIMBO = "The payment was booked after the reversal was refused because nothing had been charged"
 
 
 async def refund_late_payments(
@@ -20,13 +22,15 @@ async def refund_late_payments(
     """Cancel those of the tickets `paid` that must not stay so; returns the cancellations, not yet recorded.
 
     `before` has the tickets as they were. Those of a cancelled draw that waited in limbo were passed over by its job;
-    it takes care of all others. A ticket that an agent cancelled in limbo was never charged as far as they could know.
+    it takes care of all others. A ticket that an agent cancelled in limbo was never charged as far as they could know,
+    nor was one whose reversal accounts refused for that.
     """
     states = {ticket.ticket_id: ticket.state for ticket in before}
     tickets = [ticket for ticket_id in paid if (ticket := changes.ticket(ticket_id)) is not None]
     asks = [
         *await _of_cancelled_draws(connection, [each for each in tickets if states[each.ticket_id].is_limbo]),
         *await _of_cancelled_tickets(connection, [each for each in tickets if each.state is State.CANCELLED]),
+        *_of_refused_reversals(tickets),
     ]
     if not asks:
         return []
@@ -59,9 +63,18 @@ async def _of_cancelled_tickets(
 ) -> list[tuple[Ticket, TicketEvent, Ask]]:
     if not cancelled:
         return []
-    never = await never_asked_back(connection, [ticket.ticket_id for ticket in cancelled])
+    ticket_ids = [ticket.ticket_id for ticket in cancelled]
+    uncharged = await not_asked_back(connection, ticket_ids, but_for=NOTHING_CHARGED)
     return [
         (ticket, TicketEvent.CHARGED_LATE, Ask(ticket.ticket_id, REASON, ACTOR))
         for ticket in cancelled
-        if ticket.ticket_id in never
+        if ticket.ticket_id in uncharged
+    ]
+
+
+def _of_refused_reversals(tickets: Iterable[Ticket]) -> list[tuple[Ticket, TicketEvent, Ask]]:
+    return [
+        (ticket, TicketEvent.RETRIED, Ask(ticket.ticket_id, REASON_IN_LIMBO, ACTOR))
+        for ticket in tickets
+        if ticket.state is State.LIMBO_REVERSAL_REFUSED and ticket.limbo and ticket.limbo.code in NOTHING_CHARGED
     ]

@@ -162,6 +162,31 @@ async def test_a_payment_of_a_ticket_that_was_cancelled_as_refused_is_asked_back
     assert len(await partition.published(TicketCancellationRequested)) == 1
 
 
+@pytest.mark.parametrize("cancelled", [False, True])
+async def test_a_payment_that_comes_after_its_reversal_was_refused_as_uncharged_is_asked_back(
+    partition: Partition, api: ApiClient, *, cancelled: bool
+) -> None:
+    await partition.deliver(purchase("c1", "o1", "t1", "t2"))
+    await overdue(partition)
+    for ticket_id in ("t1", "t2"):
+        assert (await resolve(api, ticket_id, "cancel_and_refund", f"first-{ticket_id}")).body["status"] == "cancelling"
+    first, other = [event["cancellation_id"] for event in await partition.published(TicketCancellationRequested)]
+    await partition.deliver(
+        reversal_refused("c1", first, code="unknown_purchase"), reversal_refused("c1", other, code="already_reversed")
+    )
+    if cancelled:
+        for ticket_id in ("t1", "t2"):
+            assert (await resolve(api, ticket_id, "cancel_and_refund", ticket_id)).body["status"] == "cancelled"
+    await partition.deliver(debited("c1", "o1"), debited("c1", "o1"))
+    assert await states(partition) == {"t1": "cancelling", "t2": "cancelled" if cancelled else "limbo_reversal_refused"}
+    newest = (await api.get("/v1/tickets/t1/timeline")).body["items"][0]
+    assert (newest["event"], newest["actor"]) == ("charged_late" if cancelled else "retried", "recourse/tickets")
+    again = (await partition.published(TicketCancellationRequested))[2:]
+    assert [event["ticket_id"] for event in again] == ["t1"]
+    await partition.deliver(credited("c1", again[0]["cancellation_id"]))
+    assert (await states(partition))["t1"] == "cancelled"
+
+
 async def test_what_was_confirmed_as_paid_and_cancelled_uncharged_is_taken_back(
     partition: Partition, api: ApiClient
 ) -> None:

@@ -160,6 +160,19 @@ async def test_a_refused_reversal_is_asked_for_again(partition: Partition, api: 
     assert (view["cancellation_id"], view["state"]) == (second, "completed")
 
 
+async def test_the_refusal_of_an_earlier_reversal_that_comes_again_refuses_no_later_one(
+    partition: Partition, api: ApiClient
+) -> None:
+    first = await to_reversal_refused(partition, api)
+    assert (await resolve(api, "t1", "retry")).body["status"] == "cancelling"
+    await partition.deliver(reversal_refused("c1", first), reversal_refused("c1", first))
+    assert await states(partition) == {"t1": "cancelling"}
+    second = (await partition.published(TicketCancellationRequested))[-1]["cancellation_id"]
+    await partition.deliver(reversal_refused("c1", second), reversal_refused("c1", second))
+    assert await states(partition) == {"t1": "limbo_reversal_refused"}
+    assert [row[2] for row in await timeline(partition, "t1")][-2:] == ["retried", "reversal_refused"]
+
+
 @pytest.mark.parametrize(
     ("action", "status", "told"), [("cancel_and_refund", "cancelled", 1), ("confirm_paid", "paid", 0)]
 )
