@@ -146,6 +146,9 @@ async def _settle_reversals(batch: Batch[Any], results: Sequence[Result]) -> Non
         if cancellation is None or cancellation.customer_id != result.event.key:
             unknown.append((result, result.data.cause.order_id))
             continue
+        # Told again when another cancellation of the ticket may be under way.
+        if result.fact.event is TicketEvent.REVERSAL_REFUSED and cancellation.state is CancellationState.REFUSED:
+            continue
         change = changes.apply(cancellation.ticket_id, result.fact)
         if isinstance(change, Change):
             settled[cancellation.cancellation_id] = _settled(cancellation, change)
