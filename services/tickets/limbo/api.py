@@ -21,7 +21,7 @@ from services.tickets.lifecycle.domain import Ticket
 from services.tickets.lifecycle.store import tickets_by_id
 from services.tickets.lifecycle.table import Refused
 from services.tickets.limbo import store
-from services.tickets.limbo.decisions import OrderPartlyResolvedError, Verdict, resolve
+from services.tickets.limbo.decisions import OrderPartlyResolvedError, Resolved, Verdict, resolve
 from services.tickets.limbo.domain import Resolution
 from shared import audit
 from shared.contracts.base import Identifier
@@ -31,6 +31,7 @@ from shared.web import (
     Keyset,
     Page,
     PageQuery,
+    Problem,
     ProblemType,
     Prose,
     RenderedReply,
@@ -116,25 +117,33 @@ async def _resolve(ctx: RequestContext, transaction: Transaction, ticket: Ticket
     now = await database_time(transaction.connection)
     verdict = Verdict(body.action, body.reason, ctx.principal.subject, now)
     try:
-        after = await resolve(transaction, ticket, verdict)
+        resolved = await resolve(transaction, ticket, verdict)
     except OrderPartlyResolvedError:
         raise ORDER_PARTLY_RESOLVED(
             f"The payment of order {ticket.order.order_id} is for all its tickets: confirm this as paid, or cancel it."
         ) from None
-    if after is Refused.PAID_OUT:
-        raise PAID_OUT(f"A prize on ticket {ticket.ticket_id} was paid out: confirm it as paid.")
-    if after is Refused.DRAW_CANCELLED:
+    if isinstance(resolved, Refused):
+        raise _refusal(resolved, ticket)
+    await audit.record_all(transaction.connection, [(ctx, _change(each, body)) for each in resolved])
+    return next(each.after for each in resolved if each.after.ticket_id == ticket.ticket_id)
+
+
+def _refusal(refused: Refused, ticket: Ticket) -> Problem:
+    if refused is Refused.PAID_OUT:
+        return PAID_OUT(f"A prize on ticket {ticket.ticket_id} was paid out: confirm it as paid.")
+    if refused is Refused.DRAW_CANCELLED:
         draw = f"Draw {ticket.bought.draw_number} of {ticket.bought.lottery}"
-        raise DRAW_CANCELLED(f"{draw} was cancelled: cancel and refund ticket {ticket.ticket_id}.")
-    if isinstance(after, Refused):
-        raise NOT_IN_LIMBO(f"The status of ticket {ticket.ticket_id} is {ticket.status}.")
-    change = audit.Change(
-        "tickets.resolve", f"ticket:{ticket.ticket_id}", customer_id=ticket.order.customer_id,
-        before={"status": ticket.status, "code": ticket.limbo.code if ticket.limbo else None},
+        return DRAW_CANCELLED(f"{draw} was cancelled: cancel and refund ticket {ticket.ticket_id}.")
+    return NOT_IN_LIMBO(f"The status of ticket {ticket.ticket_id} is {ticket.status}.")
+
+
+def _change(resolved: Resolved, body: ResolutionRequest) -> audit.Change:
+    before, after = resolved
+    return audit.Change(
+        "tickets.resolve", f"ticket:{before.ticket_id}", customer_id=before.order.customer_id,
+        before={"status": before.status, "code": before.limbo.code if before.limbo else None},
         after={"status": after.status, "action": body.action}, reason=body.reason,
     )  # fmt: skip
-    await audit.record(transaction.connection, ctx, change)
-    return after
 
 
 def _sort_key(ticket: Ticket) -> tuple[datetime, str]:

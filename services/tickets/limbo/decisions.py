@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import NamedTuple
 
 from services.tickets.cancellations.decisions import Ask, new_cancellation, requested
 from services.tickets.cancellations.domain import Cancellation
@@ -35,8 +36,17 @@ class Verdict:
     at: datetime
 
 
-async def resolve(transaction: Transaction, ticket: Ticket, verdict: Verdict) -> Ticket | Refused:
-    """The ticket after the decision, or why the table refuses it. Its customer is locked.
+class Resolved(NamedTuple):
+    """A ticket before and after a decision."""
+
+    before: Ticket
+    after: Ticket
+
+
+async def resolve(transaction: Transaction, ticket: Ticket, verdict: Verdict) -> list[Resolved] | Refused:
+    """The ticket with the others that the decision changed as well, or why the table refuses it.
+
+    Its customer is locked.
 
     Raises:
         OrderPartlyResolvedError: see there.
@@ -52,7 +62,7 @@ async def resolve(transaction: Transaction, ticket: Ticket, verdict: Verdict) ->
         raise TypeError(f"the status table ignores an agent: {change}")
     await save_changes(transaction.connection, changes.made)
     await _follow(transaction, ticket, change, cancellation)
-    return change.ticket
+    return [Resolved(ticket, change.ticket)]
 
 
 async def _follow(transaction: Transaction, before: Ticket, change: Change, cancellation: Cancellation) -> None:
@@ -72,7 +82,7 @@ async def _follow(transaction: Transaction, before: Ticket, change: Change, canc
             transaction.publish(announcement)
 
 
-async def _retry_payment(transaction: Transaction, ticket: Ticket, verdict: Verdict) -> Ticket | Refused:
+async def _retry_payment(transaction: Transaction, ticket: Ticket, verdict: Verdict) -> list[Resolved] | Refused:
     """Ask for the payment of the whole order. A ticket of it whose draw is cancelled waits, to be refunded if paid."""
     order = ticket.order
     tickets = await tickets_of_orders(transaction.connection, [(order.customer_id, order.order_id)])
@@ -83,11 +93,12 @@ async def _retry_payment(transaction: Transaction, ticket: Ticket, verdict: Verd
         return refused
     retry_id = str(uuid7())
     fact = Fact(verdict.resolution.event, verdict.at, retry_id, verdict.by, reason=verdict.reason)
-    changes.apply_to_all([each.ticket_id for each in tickets], fact)
-    await save_changes(transaction.connection, changes.made)
+    made = changes.apply_to_all([each.ticket_id for each in tickets], fact)
+    await save_changes(transaction.connection, made)
     await ask_again(transaction.connection, [each.ticket_id for each in tickets])
     transaction.publish(_payment_retried(ticket, verdict, retry_id, len(tickets)))
-    return changes.ticket(ticket.ticket_id) or ticket
+    before = {each.ticket_id: each for each in tickets}
+    return [Resolved(before[change.ticket.ticket_id], change.ticket) for change in made]
 
 
 def _payment_retried(ticket: Ticket, verdict: Verdict, retry_id: str, tickets: int) -> TicketsPaymentRetried:

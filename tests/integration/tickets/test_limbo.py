@@ -102,6 +102,18 @@ async def test_a_payment_is_asked_for_again_for_the_whole_order(partition: Parti
     assert (newest["actor"], newest["reason"], newest["cause"]) == ("ann", "The customer called", retried["retry_id"])
 
 
+async def test_a_payment_asked_for_again_is_audited_with_each_ticket_of_the_order(
+    partition: Partition, api: ApiClient
+) -> None:
+    await partition.deliver(purchase("c1", "o1", "t1", "t2"), payment_refused("c1", "o1"))
+    await resolve(api, "t2", "retry", subject="ann")
+    rows = await partition.fetch(
+        "select object_id, actor, before, after, reason from audit_entries where action = 'tickets.resolve' order by 1"
+    )
+    before, after = {"status": "limbo", "code": "insufficient_balance"}, {"status": "purchased", "action": "retry"}
+    assert rows == [(ticket_id, "ann", before, after, "The customer called") for ticket_id in ("t1", "t2")]
+
+
 async def test_a_decision_on_what_has_changed_since_is_refused(partition: Partition, api: ApiClient) -> None:
     await partition.deliver(purchase("c1", "o1", "t1"))
     await overdue(partition)
