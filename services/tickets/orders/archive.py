@@ -6,8 +6,12 @@ from zoneinfo import ZoneInfo
 
 
 def archived_before(now: datetime, zone: ZoneInfo) -> datetime:
-    """The same wall-clock time a month ago, or on the last day of a shorter month: draws before it are archived."""
+    """The same wall-clock time a month ago: draws before it are archived.
+
+    On a day that the month before does not have, all of that month is: what is archived stays so.
+    """
     local = now.astimezone(zone)
     year, month = (local.year, local.month - 1) if local.month > 1 else (local.year - 1, 12)
-    day = min(local.day, monthrange(year, month)[1])
-    return local.replace(year=year, month=month, day=day).astimezone(UTC)
+    if local.day <= monthrange(year, month)[1]:
+        return local.replace(year=year, month=month).astimezone(UTC)
+    return datetime(local.year, local.month, 1, tzinfo=zone).astimezone(UTC)
