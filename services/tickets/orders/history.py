@@ -73,8 +73,12 @@ _SORTS: Mapping[Column, _Sort] = {
         "case when t.limbo_since is not null then 'limbo' else t.state end", lambda ticket: ticket.status.value
     ),
     "created_from_autoplay": _Sort("t.autoplay_id is not null", lambda ticket: ticket.bought.autoplay_id is not None),
-    # All tickets of a customer have the same.
-    "customer_name": _Sort("''::text", lambda _: ""),
+    # All tickets of an id have the same: it is looked up once. Those of merged customers may have several.
+    "customer_name": _Sort(
+        "coalesce((select concat_ws(' ', c.first_name, c.last_name) from customers c where c.customer_id = $1), '')"
+        ' collate "C"',
+        lambda ticket: ticket.customer_name or "",
+    ),
 }
 
 # By the filter they stand for. A statement has those that are given and no others: with nullable parameters for all of

@@ -150,6 +150,7 @@ async def test_the_export_is_the_filtered_list_complete_and_harmless(
     rows = list(csv.DictReader(io.StringIO((await api.text(f"{HISTORY}.csv")).removeprefix("\ufeff"))))
     assert [row["ticket_id"] for row in rows] == ["t9", "t8", "t7", "t6", "t5", "t4", "t3", "t2", "t1"]
     assert (rows[4]["offer"], rows[0]["price"], rows[1]["archived"]) == ("'=1+2", "10.00", "yes")
+    assert (rows[3]["autoplay_id"], rows[5]["autoplay_id"]) == ("", "auto-1")
     assert set(rows[0]) >= {"lottery", "draw_number", "offer_id", "draw_at", "status", "checkout_id", "customer_name"}
     filtered = (await api.text(f"{HISTORY}.csv", archived="true")).splitlines()
     assert len(filtered) == 4
@@ -172,6 +173,23 @@ async def test_merged_customers_have_one_history(partition: Partition, api: ApiC
         assert len({item["ticket_id"] for item in ascending}) == len(items)
     await partition.deliver(customer("c2", 3))
     assert len(await pages(api, 100)) == len(items) - 2
+
+
+@pytest.mark.parametrize("direction", ["asc", "desc"])
+async def test_merged_customers_of_different_names_sort_by_name(
+    partition: Partition, api: ApiClient, direction: str
+) -> None:
+    await partition.deliver(
+        purchase("c1", "o1", "t1", "t4", first_name="Éva"),
+        purchase("c2", "o2", "t2", first_name="Ada"),
+        purchase("c3", "o3", "t3", first_name="Zoe"),
+        customer("c2", 2, merged_into="c1", first_name="Ann"),
+        customer("c3", 2, merged_into="c1", first_name="Zoe"),
+    )
+    items = await pages(api, 1, sort="customer_name", direction=direction)
+    keys = [(item["customer_name"], item["ticket_id"]) for item in items]
+    assert keys == sorted(keys, reverse=direction == "desc")
+    assert [name for name, _ in sorted(keys)] == ["Ann Novák", "Zoe Novák", "Éva Novák", "Éva Novák"]
 
 
 async def _many_tickets(partition: Partition) -> None:
