@@ -17,6 +17,7 @@ PIECE = 1000
 _HEADER = (
     "ticket_id", "lottery", "draw_number", "offer_id", "offer", "draw_at", "ordered_at", "status",
     "created_from_autoplay", "checkout_id", "customer_id", "customer_name", "order_id", "price", "currency", "archived",
+    "draw_closes_at", "autoplay_id",
 )  # fmt: skip
 
 Write = Callable[[Sequence[Ticket]], bytes]
@@ -71,5 +72,6 @@ def _cells(ticket: Ticket, wanted: HistoryFilter) -> Sequence[str | int | None]:
         bought.draw_at.isoformat(), order.ordered_at.isoformat(), ticket.status.value,
         "yes" if bought.autoplay_id is not None else "no", order.checkout_id, order.customer_id, ticket.customer_name,
         order.order_id, figure(bought.price, order.currency), order.currency,
-        "yes" if bought.draw_at < wanted.archived_before else "no",
+        "yes" if bought.draw_at < wanted.archived_before else "no", bought.draw_closes_at.isoformat(),
+        bought.autoplay_id,
     )  # fmt: skip
