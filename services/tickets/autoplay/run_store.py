@@ -196,11 +196,11 @@ async def claim_walk(connection: Connection, *, lead: timedelta) -> Walk | None:
     await connection.execute(
         """insert into autoplay_draws (lottery, draw_number)
            select d.lottery, d.draw_number from draws d
-           where d.outcome is distinct from 'cancelled' and d.closes_at - $1::interval <= now()
+           where d.outcome is distinct from 'cancelled' and d.closes_at <= now() + $1::interval
              and (d.opens_at is null or d.opens_at <= now()) and d.closes_at > now() - $2::interval
-             and exists (select 1 from autoplays a
-                         where a.lottery = d.lottery and a.state in ('active', 'retrying')
-                           and a.running_since < d.closes_at)
+             and (select true from autoplays a
+                  where a.lottery = d.lottery and a.state in ('active', 'retrying')
+                    and a.running_since < d.closes_at limit 1)
              and not exists (select 1 from autoplay_draws w
                              where w.lottery = d.lottery and w.draw_number = d.draw_number)
            order by d.lottery, d.draw_number
