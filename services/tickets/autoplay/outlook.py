@@ -64,7 +64,8 @@ async def outlook_of(
     begins = _begins(autoplay, now)
     if begins is None:
         return Outlook(around.zone, around.spent, None)
-    draw = next_draw(autoplay.terms.schedule, around.draws, around.zone, after=begins, taken=taken)
+    schedule = autoplay.terms.schedule
+    draw = next_draw(schedule, around.draws, around.zone, after=begins, taken=taken, met=around.met)
     return Outlook(around.zone, around.spent, _next_run(autoplay, draw, around, begins, lead) if draw else None)
 
 

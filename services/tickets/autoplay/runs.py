@@ -143,7 +143,10 @@ class RetryPolicy:
 
 @dataclass(frozen=True, slots=True)
 class Circumstances:
-    """What a decision about one AutoPlay needs to know besides it; `spent` is that of its calendar month."""
+    """What a decision about one AutoPlay needs to know besides it; `spent` is that of its calendar month.
+
+    `met` are the draws around now that it bought or skipped, or that were left out; only a monthly schedule asks.
+    """
 
     now: datetime
     zone: ZoneInfo
@@ -151,6 +154,7 @@ class Circumstances:
     offer: Offer | None
     spent: int
     customer_active: bool
+    met: Sequence[Draw] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,7 +175,7 @@ def plays(autoplay: Autoplay, draw: Draw, around: Circumstances) -> bool:
     return (
         autoplay.runs
         and draw.closes_at > autoplay.running_since
-        and autoplay.terms.schedule.plays(draw, around.draws, around.zone)
+        and autoplay.terms.schedule.plays(draw, around.draws, around.zone, met=around.met)
     )
 
 

@@ -72,8 +72,11 @@ class Schedule:
             return self
         return replace(self, first_draw_number=draw.number)
 
-    def plays(self, draw: Draw, draws: Iterable[Draw], zone: ZoneInfo) -> bool:
-        """Whether the draw is played; `draws` holds at least those of the `PERIOD` before it."""
+    def plays(self, draw: Draw, draws: Iterable[Draw], zone: ZoneInfo, *, met: Iterable[Draw] = ()) -> bool:
+        """Whether the draw is played; `draws` holds at least those of the `PERIOD` before it.
+
+        `met` are draws that had their turn: they may have been moved since, and a month has one.
+        """
         match self.cadence:
             case Cadence.EVERY_DRAW:
                 return True
@@ -83,7 +86,7 @@ class Schedule:
                 first = draw.number if self.first_draw_number is None else self.first_draw_number
                 return draw.number >= first and (draw.number - first) % self.every == 0
             case Cadence.MONTHLY:
-                return self._is_first_of_period(draw, draws, zone)
+                return self._is_first_of_period(draw, draws, zone) and not self._had_its_turn(draw, met, zone)
 
     def _is_first_of_period(self, draw: Draw, draws: Iterable[Draw], zone: ZoneInfo) -> bool:
         period = self.period(local_date(draw.draw_at, zone))
@@ -96,6 +99,12 @@ class Schedule:
             for other in draws
         )
 
+    def _had_its_turn(self, draw: Draw, met: Iterable[Draw], zone: ZoneInfo) -> bool:
+        period = self.period(local_date(draw.draw_at, zone))
+        return any(
+            other.number != draw.number and self.period(local_date(other.draw_at, zone)) == period for other in met
+        )
+
     def period(self, day: date) -> date:
         """The day on which the monthly period began that holds `day`."""
         begin = _day_in_month(day.year, day.month, self.day_of_month)
@@ -106,14 +115,23 @@ class Schedule:
 
 
 def next_draw(
-    schedule: Schedule, draws: Sequence[Draw], zone: ZoneInfo, *, after: datetime, taken: Mapping[int, object]
+    schedule: Schedule,
+    draws: Sequence[Draw],
+    zone: ZoneInfo,
+    *,
+    after: datetime,
+    taken: Mapping[int, object],
+    met: Sequence[Draw] = (),
 ) -> Draw | None:
-    """The draw that is played next among those that close after `after` and are not `taken` (by number)."""
+    """The draw that is played next among those that close after `after` and are not `taken` (by number).
+
+    `met` as in `Schedule.plays`.
+    """
     for draw in sorted(draws, key=lambda draw: (draw.closes_at, draw.number)):
         if draw.closes_at <= after or draw.number in taken:
             continue
         schedule = schedule.anchored(draw)
-        if schedule.plays(draw, draws, zone):
+        if schedule.plays(draw, draws, zone, met=met):
             return draw
     return None
 

@@ -8,7 +8,7 @@ from services.tickets.autoplay.domain import Autoplay
 from services.tickets.autoplay.run_store import spent_since
 from services.tickets.autoplay.runs import Circumstances
 from services.tickets.autoplay.schedule import Cadence, month_of
-from services.tickets.autoplay.surroundings_store import CustomerFacts, customers, draws_since
+from services.tickets.autoplay.surroundings_store import CustomerFacts, customers, draws_met, draws_since
 from services.tickets.draws.store import offers_by_id
 from shared.db import Connection
 from shared.time_zones import zone_named
@@ -33,8 +33,9 @@ class Surroundings:
             return {}
         lottery = autoplays[0].terms.lottery
         known = await customers(connection, [each.customer_id for each in autoplays])
-        monthly = any(each.terms.schedule.cadence is Cadence.MONTHLY for each in autoplays)
-        draws = await draws_since(connection, lottery, since, with_period=monthly)
+        monthly = [each for each in autoplays if each.terms.schedule.cadence is Cadence.MONTHLY]
+        draws = await draws_since(connection, lottery, since, with_period=bool(monthly))
+        met = await draws_met(connection, monthly, since) if monthly else {}
         offers = await offers_by_id(connection, lottery, {each.terms.offer_id for each in autoplays})
         zones = {each.autoplay_id: self.zone(each, known.get(each.customer_id)) for each in autoplays}
         spent = await spent_since(
@@ -49,6 +50,7 @@ class Surroundings:
                 offer=offers.get(each.terms.offer_id),
                 spent=spent.get(each.autoplay_id, 0),
                 customer_active=each.customer_id in known and known[each.customer_id].active,
+                met=met.get(each.autoplay_id, ()),
             )
             for each in autoplays
         }

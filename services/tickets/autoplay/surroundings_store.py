@@ -57,6 +57,26 @@ async def draws_since(connection: Connection, lottery: str, since: datetime, *, 
     return [Draw(*row) for row in rows]
 
 
+async def draws_met(connection: Connection, autoplays: Sequence[Autoplay], around: datetime) -> dict[str, list[Draw]]:
+    """By AutoPlay the draws that had their turn and are held, as they stand now, within the `PERIOD` before or after.
+
+    Such as closed before anybody bought them had none.
+    """
+    rows = await connection.fetch(
+        f"""select r.autoplay_id, d.lottery, d.draw_number, d.draw_at, d.closes_at, d.opens_at
+            from unnest($1::text[], $2::text[]) as asked (customer_id, autoplay_id)
+                join autoplay_runs r using (customer_id, autoplay_id)
+                join draws d on d.lottery = r.lottery and d.draw_number = r.draw_number
+            where d.draw_at between $3 and $4 and d.outcome is distinct from 'cancelled' and not {MISSED}""",  # noqa: S608 - a constant
+        *columns([(each.customer_id, each.autoplay_id) for each in autoplays], 2),
+        around - PERIOD, around + PERIOD,
+    )  # fmt: skip
+    met: dict[str, list[Draw]] = {}
+    for autoplay_id, *draw in rows:
+        met.setdefault(autoplay_id, []).append(Draw(*draw))
+    return met
+
+
 async def draws_by_number(connection: Connection, wanted: Sequence[tuple[str, int]]) -> dict[tuple[str, int], Draw]:
     """Those of the draws, given as (lottery, number), that are not cancelled."""
     rows = await connection.fetch(

@@ -85,6 +85,25 @@ async def test_a_monthly_schedule_plays_the_next_when_the_first_is_cancelled(
     assert await bought(partition) == [1, 2]
 
 
+@pytest.mark.parametrize("skipped", [False, True])
+async def test_a_monthly_schedule_plays_once_a_month_though_its_draw_is_moved_behind_the_next(
+    partition: Partition, api: ApiClient, draws: str, *, skipped: bool
+) -> None:
+    day = (datetime.now(UTC) + timedelta(hours=13)).day
+    schedule: dict[str, Any] = {"cadence": "monthly", "day_of_month": day}
+    autoplay_id = (await create(api, schedule=schedule, time_zone="UTC")).body["autoplay_id"]
+    if skipped:
+        assert (await act(api, autoplay_id, "skips", {})).status == 200
+    expected = [] if skipped else [1]
+    assert await bought(partition) == expected
+    later = (datetime.now(UTC) + timedelta(hours=20)).isoformat()
+    assert (await api.patch(f"{draws}/1", {"closes_at": later, "draw_at": later}, etag="*")).status == 200
+    assert (await api.get(f"/v1/autoplays/{autoplay_id}")).body["next_run"] is None
+    assert await bought(partition) == expected
+    await api.post(f"{draws}/1/cancellation", {"reason": "The machine broke", "confirm": True}, key="draw")
+    assert await bought(partition) == [*expected, 2]
+
+
 async def test_a_draw_that_is_reopened_while_the_runner_finds_it_closed_is_bought(
     partition: Partition, api: ApiClient, draws: str
 ) -> None:
