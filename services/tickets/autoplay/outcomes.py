@@ -1,7 +1,7 @@
 """What accounts made of the orders of AutoPlays: their runs are paid, tried again later, or failed for good."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, NamedTuple
 
@@ -10,6 +10,7 @@ from services.tickets.autoplay.domain import Changes, Entry, Event, Fact, State
 from services.tickets.autoplay.events import announcements, stopped_by_payment
 from services.tickets.autoplay.run_store import Attempt, RunKey
 from services.tickets.autoplay.runs import ORDER_PREFIX, AfterFailure, RetryPolicy, Run, RunEvent, RunState
+from services.tickets.autoplay.surroundings_store import draws_by_number
 from shared.messaging import Batch, Received
 from shared.telemetry.logging import get_logger
 
@@ -45,6 +46,12 @@ class Outcomes:
         runs = await run_store.runs_by_key(connection, sorted({_run_key(each) for each in attempts.values()}))
         for others in (await run_store.retrying_of(connection, keys)).values():
             runs |= {(run.customer_id, run.autoplay_id, run.draw.number): run for run in others}
+        # It counts until when each takes tickets now: somebody may have moved it since.
+        draws = await draws_by_number(connection, [(run.draw.lottery, run.draw.number) for run in runs.values()])
+        runs = {
+            key: replace(run, draw=draws.get((run.draw.lottery, run.draw.number), run.draw))
+            for key, run in runs.items()
+        }
         settling = _Settling(batch, self._policy, attempts, runs, Changes(await store.by_keys(connection, keys)))
         for outcome in own:
             settling.apply(outcome)

@@ -73,8 +73,9 @@ async def save_runs(connection: Connection, runs: Sequence[Run]) -> None:
         return
     await connection.execute(
         f"""update autoplay_runs r
-            set state = s.state, at = s.at, attempts = s.attempts, order_id = s.order_id, cost = s.cost,
-                currency = s.currency, next_attempt_at = s.next_attempt_at, code = s.code, reason = s.reason
+            set draw_at = s.draw_at, closes_at = s.closes_at, state = s.state, at = s.at, attempts = s.attempts,
+                order_id = s.order_id, cost = s.cost, currency = s.currency, next_attempt_at = s.next_attempt_at,
+                code = s.code, reason = s.reason
             from unnest({_ARRAYS}) as s ({_COLUMNS})
             where r.customer_id = s.customer_id and r.autoplay_id = s.autoplay_id
               and r.draw_number = s.draw_number""",  # noqa: S608 - constants

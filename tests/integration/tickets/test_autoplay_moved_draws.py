@@ -12,6 +12,7 @@ from tests.support.autoplays import LOTTERY, act, create, customer, purchases, r
 from tests.support.http import Answer, ApiClient
 from tests.support.messaging import eventually
 from tests.support.partition import Partition
+from tests.support.tickets import payment_refused
 
 pytestmark = pytest.mark.requirement("T7", "T9")
 
@@ -160,3 +161,20 @@ async def _are_waiting(partition: Partition, sessions: int) -> bool:
         """select distinct pid from pg_stat_activity where wait_event_type = 'Lock' and datname = current_database()"""
     )
     return len(waiting) >= sessions
+
+
+async def test_a_payment_is_tried_again_as_long_as_the_draw_is_open_as_it_was_moved(
+    partition: Partition, api: ApiClient, draws: str
+) -> None:
+    schedule = {"cadence": "every_nth", "every": 1000, "first_draw_number": 1}
+    autoplay_id = (await create(api, schedule=schedule)).body["autoplay_id"]
+    assert await bought(partition) == [1]
+    later = (datetime.now(UTC) + timedelta(hours=60)).isoformat()
+    assert (await api.patch(f"{draws}/1", {"closes_at": later, "draw_at": later}, etag="*")).status == 200
+    for attempt in range(1, 4):
+        order = (await purchases(partition))[-1]
+        await partition.deliver(order, payment_refused("c1", order.purchase_id, at=datetime.now(UTC)))
+        (run,) = await runs(api, autoplay_id, 1)
+        assert (run["status"], run["attempts"], run["draw_at"]) == ("retrying", attempt, later.replace("+00:00", "Z"))
+        await shift(partition, "autoplay_runs", "next_attempt_at", timedelta(days=-1))
+        assert await bought(partition) == [1] * (attempt + 1)
