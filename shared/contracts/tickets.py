@@ -130,6 +130,8 @@ class TicketCancelled(CustomerEvent):
     reason: LongText
     # Absent: the price.
     credited: MinorUnits | None = None
+    # Whether `recourse.tickets.paid.v1` told of the ticket before; absent: it may have.
+    was_paid: bool | None = None
 
 
 class TicketsInLimbo(CustomerEvent):

@@ -29,7 +29,7 @@ def paid(customer: str, tickets: dict[str, int], *, order: str = "order-1", curr
 
 
 def cancelled(
-    customer: str, ticket_id: str, price: int, *, order: str = "order-1", currency: str = "AUD"
+    customer: str, ticket_id: str, price: int, *, order: str = "order-1", currency: str = "AUD", **changes: Any
 ) -> TicketCancelled:
     """A ticket that was cancelled."""
     data = TicketCancelled.example | {
@@ -39,6 +39,7 @@ def cancelled(
         "currency": currency,
         "ticket": ticket(ticket_id, price),
     }
+    data |= changes
     return TicketCancelled.model_validate_json(orjson.dumps(data))
 
 

@@ -56,7 +56,9 @@ class PointsEvents:
         await _post(batch, caused, PointsClawedBack)
 
     def _may_be_awarded_yet(self, event: Received[TicketCancelled]) -> bool:
-        return not event.overdue and self._points(event.data.ticket.price, event.data.currency) > 0
+        if event.overdue or event.data.was_paid is False:
+            return False
+        return self._points(event.data.ticket.price, event.data.currency) > 0
 
     def _points(self, price: int, currency: str) -> int:
         return points_for(price, currency, points_per_major_unit=self._rate)

@@ -119,6 +119,7 @@ def new_cancellation(ticket: Ticket, ask: Ask, now: datetime) -> Cancellation:
         requested_by=ask.by,
         requested_at=now,
         bulk_id=ask.bulk_id,
+        ticket_was=ticket.state,
     )
 
 

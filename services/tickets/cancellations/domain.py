@@ -6,6 +6,8 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from hashlib import sha256
 
+from services.tickets.lifecycle.table import State
+
 
 class CancellationState(StrEnum):
     """Whether the price has been credited back."""
@@ -19,7 +21,7 @@ class CancellationState(StrEnum):
 class Cancellation:
     """A request to cancel one ticket. `amount` is what is to be credited back, in minor units of `currency`.
 
-    `bulk_id` names the bulk cancellation that it is part of.
+    `bulk_id` names the bulk cancellation that it is part of, `ticket_was` is the ticket's state before, if it is known.
     """
 
     cancellation_id: str
@@ -37,6 +39,12 @@ class Cancellation:
     refusal_code: str | None = None
     refusal_reason: str | None = None
     bulk_id: str | None = None
+    ticket_was: State | None = None
+
+    @property
+    def came_before_payment(self) -> bool:
+        """Whether the ticket was never announced as paid: while it is being cancelled its payment is not."""
+        return self.ticket_was in {State.PURCHASED, State.LIMBO_PAYMENT_OVERDUE}
 
 
 class TooLate(StrEnum):

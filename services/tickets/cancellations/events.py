@@ -32,4 +32,5 @@ def ticket_cancelled(cancellation: Cancellation, change: Change, *, charged: boo
         currency=cancellation.currency,
         reason=cancellation.reason,
         credited=None if charged else 0,
+        was_paid=False if cancellation.came_before_payment else None,
     )

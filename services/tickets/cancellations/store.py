@@ -7,11 +7,12 @@ import asyncpg
 
 from services.tickets.cancellations.domain import Cancellation, CancellationState, Terms
 from services.tickets.lifecycle.domain import Ticket
+from services.tickets.lifecycle.table import State
 from shared.db import Connection, columns
 
 _COLUMNS = """c.cancellation_id, c.customer_id, c.ticket_id, c.order_id, c.amount, c.currency, c.reason,
     c.requested_by, c.requested_at, c.state, c.settled_at, c.entry_id, c.refusal_code, c.refusal_reason,
-    c.bulk_id"""
+    c.bulk_id, c.ticket_was"""
 
 
 async def customers_of_tickets(connection: Connection, ticket_ids: Sequence[str]) -> list[str]:
@@ -51,13 +52,13 @@ async def insert_cancellations(connection: Connection, cancellations: Sequence[C
         return
     await connection.execute(
         """insert into cancellations (cancellation_id, customer_id, ticket_id, order_id, amount, currency, reason,
-                                      requested_by, requested_at, bulk_id)
+                                      requested_by, requested_at, bulk_id, ticket_was)
            select * from unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::bigint[], $6::text[], $7::text[],
-                                $8::text[], $9::timestamptz[], $10::text[])""",
+                                $8::text[], $9::timestamptz[], $10::text[], $11::text[])""",
         *zip(
             *(
                 (c.cancellation_id, c.customer_id, c.ticket_id, c.order_id, c.amount, c.currency, c.reason,
-                 c.requested_by, c.requested_at, c.bulk_id)
+                 c.requested_by, c.requested_at, c.bulk_id, c.ticket_was)
                 for c in cancellations
             ),
             strict=True,
@@ -122,4 +123,5 @@ async def settle_cancellations(connection: Connection, settled: Sequence[Cancell
 
 
 def _cancellation_of(row: asyncpg.Record) -> Cancellation:
-    return Cancellation(**dict(row) | {"state": CancellationState(row["state"])})
+    was = State(row["ticket_was"]) if row["ticket_was"] is not None else None
+    return Cancellation(**dict(row) | {"state": CancellationState(row["state"]), "ticket_was": was})

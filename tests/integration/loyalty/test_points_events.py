@@ -77,6 +77,11 @@ async def test_a_cancellation_before_its_award_waits_and_ends_right(partition: P
     assert await partition.fetch("select cause from waiting_events") == [("ticket/c2/t1",)]
 
 
+async def test_a_cancellation_of_a_ticket_that_was_never_paid_waits_for_no_award(partition: Partition) -> None:
+    await partition.deliver(cancelled("c1", "t1", 1000, was_paid=False), cancelled("c1", "t2", 1000, was_paid=True))
+    assert await partition.fetch("select cause from waiting_events") == [("ticket/c1/t2",)]
+
+
 async def test_a_cancellation_whose_award_never_comes_is_let_go(partition: Partition) -> None:
     await partition.deliver(cancelled("c1", "t1", 1000))
     assert await partition.processor.apply_overdue() == 0

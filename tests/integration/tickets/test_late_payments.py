@@ -187,6 +187,22 @@ async def test_a_payment_that_comes_after_its_reversal_was_refused_as_uncharged_
     assert (await states(partition))["t1"] == "cancelled"
 
 
+async def test_a_cancellation_says_when_nobody_was_told_of_a_payment(partition: Partition, api: ApiClient) -> None:
+    await partition.deliver(
+        purchase("c1", "o1", "t1"), purchase("c2", "o2", "t2"), purchase("c3", "o3", "t3"), debited("c2", "o2")
+    )
+    for number in (1, 2):
+        await api.post(f"/v1/tickets/t{number}/cancellation", CONFIRMED, key=f"k{number}")
+    await overdue(partition)
+    await resolve(api, "t3", "cancel_and_refund")
+    await partition.deliver(debited("c1", "o1"))
+    await refund(partition)
+    told = {event["ticket"]["id"]: event.get("was_paid") for event in await partition.published(TicketCancelled)}
+    assert told == {"t1": False, "t2": None, "t3": False}
+    paid = [event["tickets"][0]["id"] for event in await partition.published(TicketsPaid)]
+    assert paid == ["t2"]
+
+
 async def test_what_was_confirmed_as_paid_and_cancelled_uncharged_is_taken_back(
     partition: Partition, api: ApiClient
 ) -> None:
