@@ -15,10 +15,11 @@ from deploy.local.stack import Stack
 from shared.messaging import KafkaSettings, Received
 from shared.messaging.follow import follow
 from shared.messaging.kafka import make_consumer
-from tests.chaos.agents import gather_in_turn
+from tests.chaos.calling import gather_in_turn
 from tests.support.messaging import eventually
 
 AT_ONCE = 16
+HELD_STATES = ("pending", "approved", "rejected")
 LEFTOVERS = ("outbox", "dead_letters", "parked_keys", "parked_events")
 
 
@@ -125,9 +126,11 @@ class Observer:
         )
         leftovers = {service: await self._leftovers(service) for service in self._stack.config.services}
         known, total = await self._accounts()
+        held = [await self._all("accounts", "/v1/withdrawals", state=state) for state in HELD_STATES]
         return {
             "customers": self._customers,
             "mails": await asyncio.to_thread(self._mails),
+            "held_withdrawals": [each for some in held for each in some or ()],
             "leftovers": leftovers,
             "known_customers": known,
             "sum_of_balances": total,
@@ -153,12 +156,12 @@ class Observer:
         entries = await self._all("tickets", f"/v1/tickets/{ticket}/timeline") or []
         seen["timelines"][ticket] = entries[::-1]
 
-    async def _all(self, service: str, path: str) -> list[dict[str, Any]] | None:
+    async def _all(self, service: str, path: str, **query: str) -> list[dict[str, Any]] | None:
         """All pages of a list; None when there is no such thing."""
         items: list[dict[str, Any]] = []
         cursor: str | None = None
         while True:
-            page = await self._get(service, path, **({"cursor": cursor} if cursor else {}), limit="100")
+            page = await self._get(service, path, **query, **({"cursor": cursor} if cursor else {}), limit="100")
             if page is None:
                 return None
             items += page["items"]

@@ -17,15 +17,22 @@ import aiohttp
 from deploy.local.config import SERVICES, ephemeral_config, process_name
 from deploy.local.stack import Stack
 from shared.messaging import KafkaSettings
-from tests.chaos.agents import Agents
+from tests.chaos.agents import AGENT, BOSSES, Agents
+from tests.chaos.calling import Caller
 from tests.chaos.observe import Observer, Quiet, published_purchases
 from tests.chaos.rolling import Rolling, roll
 from tests.chaos.saboteur import Damage, Saboteur
 from tests.chaos.shop import Shop, Till
 
 REPLICAS = 2
+# Withdrawals of more than this wait for a second person.
+APPROVAL_THRESHOLD = 400
 # Short times where a person would wait for long ones, and the rest as in production.
-ENVIRONMENT = {"RECOURSE_LEASE_SECONDS": "5", "RECOURSE_MAIL_SLOW_SECONDS": "2"}
+ENVIRONMENT = {
+    "RECOURSE_LEASE_SECONDS": "5",
+    "RECOURSE_MAIL_SLOW_SECONDS": "2",
+    "RECOURSE_WITHDRAWAL_APPROVAL_THRESHOLD": str(APPROVAL_THRESHOLD),
+}
 _ROOT = Path(__file__).resolve().parents[2]
 
 
@@ -93,14 +100,12 @@ class Run:
         self._kafka = KafkaSettings(stack.bootstrap_servers, stack.config.topic_prefix)
         self._shop = Shop(random.Random(plan.seed))
         self._till = Till(self._kafka)
-        self._token = stack.token(role="agent", subject="agent-chaos")
-        self._agents = Agents(
-            random.Random(plan.seed + 1),
-            self._shop,
-            urls={service: self._urls(service) for service in SERVICES},
-            token=self._token,
-            pause=1 / plan.calls,
-        )
+        self._tokens = {who: stack.token(role="administrator", subject=who) for who in BOSSES}
+        self._tokens[AGENT] = stack.token(role="agent", subject=AGENT)
+        dice = random.Random(plan.seed + 1)
+        urls = {service: self._urls(service) for service in SERVICES}
+        self._caller = Caller(dice, urls=urls, tokens=self._tokens)
+        self._agents = Agents(dice, self._shop, self._caller, pause=1 / plan.calls)
         self._saboteur = Saboteur(stack, random.Random(plan.seed + 2), pace=plan.pace, say=say)
         self._selling = True
 
@@ -123,10 +128,10 @@ class Run:
         comparison, records = await self._compare()
         seconds = time.monotonic() - started
         rolling = await self._roll(records) if self._plan.rolling else {}
-        answers = Counter(_answer_name(attempt) for attempt in self._agents.attempts)
+        answers = Counter(_answer_name(attempt) for attempt in self._caller.attempts)
         return Result(
             self._plan, seconds, self._saboteur.damage, len(records),
-            len({record["event_id"] for record in records}), self._till.repeated, answers, self._agents.given_up,
+            len({record["event_id"] for record in records}), self._till.repeated, answers, self._caller.given_up,
             quiet, waiting_for, comparison, rolling,
         )  # fmt: skip
 
@@ -148,8 +153,10 @@ class Run:
 
     async def _compare(self) -> tuple[dict[str, Any], list[dict[str, Any]]]:
         records = await published_purchases(self._kafka)
-        facts = {"purchases": records, "calls": self._agents.attempts}
-        headers = {"Authorization": f"Bearer {self._token}"}
+        facts = {
+            "purchases": records, "calls": self._caller.attempts, "approval_threshold": APPROVAL_THRESHOLD,
+        }  # fmt: skip
+        headers = {"Authorization": f"Bearer {self._tokens[BOSSES[0]]}"}
         async with aiohttp.ClientSession(headers=headers) as http:
             names = sorted({record["data"]["customer"]["id"] for record in records})
             observed = await Observer(self._stack, http).observe(names)

@@ -16,7 +16,7 @@ from tests.chaos.run import REPLICAS, Plan, Run, chaos_stack
 from tests.support.stack import temporary_state_dir
 
 Json = dict[str, Any]
-SHORT = Plan(rounds=14, seed=20261122, purchases=6, calls=6)
+SHORT = Plan(rounds=14, seed=20261122, purchases=6, calls=10)
 
 pytestmark = pytest.mark.timeout(600)
 
@@ -45,8 +45,8 @@ async def test_nothing_is_lost_or_doubled_whatever_is_killed(stack: Stack, folde
     assert result.damage.deaths == []
     assert result.quiet is not None, result.waiting_for
     assert result.differences == []
-    assert result.comparison["totals"]["tickets cancelled"] > 0
-    assert result.comparison["totals"]["payments refused"] > 0
+    for what in ("tickets cancelled", "payments refused", "held withdrawals decided"):
+        assert result.comparison["totals"][what] > 0, what
 
 
 def _customer_with(observed: Json, name: str, **wanted: Any) -> tuple[Json, int]:
@@ -93,6 +93,37 @@ def _shorter_timeline(observed: Json) -> None:
     seen["timelines"][seen["tickets"][position]["ticket_id"]].pop(1)
 
 
+def _decided_withdrawal(observed: Json) -> tuple[Json, list[Json], int]:
+    """A held withdrawal that was decided, its customer's lines, and where among them the decision is."""
+    held = next(row for row in observed["held_withdrawals"] if row["state"] != "pending")
+    lines = observed["customers"][held["customer_id"]]["transactions"]
+    return held, lines, held["settled_seq"] - 1
+
+
+def _shown_as_pending(observed: Json) -> None:
+    _decided_withdrawal(observed)[0]["state"] = "pending"
+
+
+def _decided_by_the_requester(observed: Json) -> None:
+    held, _, _ = _decided_withdrawal(observed)
+    held["decided_by"] = held["requested_by"]
+
+
+def _decided_otherwise(observed: Json) -> None:
+    _, lines, position = _decided_withdrawal(observed)
+    lines[position]["status"] = {"booked": "refused", "refused": "booked"}[lines[position]["status"]]
+
+
+def _decided_twice(observed: Json) -> None:
+    _, lines, position = _decided_withdrawal(observed)
+    lines.insert(position, copy.deepcopy(lines[position]))
+
+
+def _held_sum_is_wrong(observed: Json) -> None:
+    held, _, _ = _decided_withdrawal(observed)
+    observed["customers"][held["customer_id"]]["balance"]["held"] += 1
+
+
 def _another_dead_letter(observed: Json) -> None:
     observed["leftovers"]["accounts"]["dead_letters"] = 1
 
@@ -116,6 +147,11 @@ TAMPERING: dict[str, Callable[[Json], None]] = {
     "a payment was wrongly refused": _changed("transactions", "status", "refused", kind="purchase", method="card"),
     "two ledger lines are swapped": _swapped,
     "a withdrawal is missing": _without("transactions", kind="withdrawal"),
+    "a decided withdrawal is shown as waiting": _shown_as_pending,
+    "a withdrawal was decided by who asked for it": _decided_by_the_requester,
+    "a withdrawal was paid out though rejected, or not though approved": _decided_otherwise,
+    "a withdrawal was decided twice": _decided_twice,
+    "a sum held is wrong": _held_sum_is_wrong,
     "a ticket is missing": _without("tickets", status="paid"),
     "a ticket has another status": _changed("tickets", "status", "paid", status="cancelled"),
     "a timeline has a gap": _shorter_timeline,

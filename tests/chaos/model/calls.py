@@ -8,13 +8,15 @@ REFUSALS = {
         (404, "ticket_not_found"),
     },
     "withdraw": {(422, "insufficient_balance"), (404, "customer_not_found")},
+    "approve": {(409, "withdrawal_decided"), (403, "second_person_required")},
+    "reject": {(409, "withdrawal_decided"), (403, "second_person_required")},
 }  # fmt: skip
 
 
 def check_calls(facts: Facts, findings: Findings) -> None:
     """All calls of all customers, and those about strangers."""
     for customer in facts.customers.values():
-        for call in (*customer.cancellations, *customer.withdrawals):
+        for call in customer.calls:
             _check_answers(call, findings)
             _check_not_found(customer, call, findings)
     for call in facts.strays:
@@ -37,8 +39,7 @@ def _check_answers(call: Call, findings: Findings) -> None:
 
 def _check_not_found(customer: Customer, call: Call, findings: Findings) -> None:
     """What one answer knew, a later one may not have forgotten."""
-    others = customer.cancellations if call.operation == "cancel" else customer.withdrawals
-    same = [other for other in others if other.ticket == call.ticket]
+    same = [other for other in customer.calls if (other.operation, other.target) == (call.operation, call.target)]
     known = [each.ended for other in same for each in other.attempts if not each.unknown and each.status != 404]
     for attempt in call.attempts:
         forgotten = attempt.status == 404 and any(moment < attempt.started for moment in known)
@@ -46,4 +47,4 @@ def _check_not_found(customer: Customer, call: Call, findings: Findings) -> None
 
 
 def _name(call: Call) -> str:
-    return f"call {call.operation} {call.key} of {call.ticket or call.customer}"
+    return f"call {call.operation} {call.key} of {call.target or call.customer}"

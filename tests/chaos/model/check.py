@@ -25,25 +25,30 @@ def compare(facts_document: Json, observed: Json) -> Json:
         if seen is None:
             findings.wrong(customer.id, "is unknown to the platform")
             continue
-        ledgers.append(_compare_customer(customer, seen, mails, findings, totals))
+        held = [row for row in observed["held_withdrawals"] if row["customer_id"] == customer.id]
+        ledgers.append(_compare_customer(facts, customer, seen, held, mails, findings, totals))
         known_mails |= {row["id"] for row in seen["correspondence"]}
     findings.expect(
         mails.keys() <= known_mails, "mail server", f"has strange mails: {sorted(mails.keys() - known_mails)}"
     )
     _check_money(facts, ledgers, observed, findings)
     _check_leftovers(observed["leftovers"], findings)
-    totals["open calls"] = sum(
-        call.open for each in facts.customers.values() for call in (*each.cancellations, *each.withdrawals)
-    )
+    totals["open calls"] = sum(call.open for each in facts.customers.values() for call in each.calls)
     totals["mails received"] = len(observed["mails"])
     return {"differences": findings.differences, "totals": dict(sorted(totals.items()))}
 
 
 def _compare_customer(
-    customer: Customer, seen: Json, mails: dict[str, list[Json]], findings: Findings, totals: dict[str, int]
-) -> Ledger:
-    ledger = Replay(customer, findings).run(seen["transactions"])
-    findings.equal(seen["balance"]["balance"], ledger.balance, customer.id, "balance")
+    facts: Facts, customer: Customer, seen: Json, held: list[Json], mails: dict[str, list[Json]], findings: Findings,
+    totals: dict[str, int],
+) -> Ledger:  # fmt: skip
+    replay = Replay(customer, findings, facts.approval_threshold)
+    ledger = replay.run(seen["transactions"])
+    for name, value in {"balance": ledger.balance, "held": replay.holds.sum}.items():
+        findings.equal(seen["balance"][name], value, customer.id, name)
+    findings.equal(seen["balance"]["available"], ledger.balances[-1][1], customer.id, "available")
+    totals["held withdrawals"] += len(held)
+    totals["held withdrawals decided"] += replay.holds.check(held)
     lives = check_tickets(customer, ledger, seen["tickets"], seen["timelines"], findings)
     check_points(customer, lives, seen["points"], seen["points_balance"], findings)
     totals["mails unconfirmed"] += check_mails(customer, lives, seen["correspondence"], mails, findings)

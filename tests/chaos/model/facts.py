@@ -81,13 +81,15 @@ class Attempt:
 class Call:
     """All requests under one Idempotency-Key: together they have one effect at most.
 
-    `text` is the reason of a cancellation or the description of a withdrawal; no two calls have the same.
+    `text` is the reason or the description given; no two calls have the same. `target` is the id of what it is about,
+    unless that is the customer.
     """
 
     operation: str
+    who: str
     key: str
     customer: str
-    ticket: str | None
+    target: str | None
     amount: int
     text: str
     attempts: list[Attempt] = field(default_factory=list)
@@ -111,6 +113,12 @@ class Customer:
     purchases: list[Purchase] = field(default_factory=list)
     cancellations: list[Call] = field(default_factory=list)
     withdrawals: list[Call] = field(default_factory=list)
+    decisions: list[Call] = field(default_factory=list)
+
+    @property
+    def calls(self) -> list[Call]:
+        """All of them."""
+        return [*self.cancellations, *self.withdrawals, *self.decisions]
 
     @property
     def details(self) -> Json:
@@ -128,10 +136,14 @@ class Customer:
 
 @dataclass
 class Facts:
-    """Everything, by customer; `strays` are calls about customers and tickets that never were."""
+    """Everything, by customer; `strays` are calls about customers and tickets that never were.
+
+    Withdrawals of more than `approval_threshold` wait for a second person.
+    """
 
     customers: dict[str, Customer]
     strays: list[Call]
+    approval_threshold: int
 
 
 def read_facts(document: Json) -> Facts:
@@ -150,14 +162,16 @@ def read_facts(document: Json) -> Facts:
         owner.update({ticket["id"]: customer.id for ticket in data["tickets"] if not failed})
     strays = []
     for call in _calls(document["calls"]):
-        name = owner.get(call.ticket, "") if call.ticket is not None else call.customer
+        name = owner.get(call.target or "", "") if call.operation == "cancel" else call.customer
         if name not in customers:
             strays.append(call)
         elif call.operation == "cancel":
             customers[name].cancellations.append(call)
-        else:
+        elif call.operation == "withdraw":
             customers[name].withdrawals.append(call)
-    return Facts(customers, strays)
+        else:
+            customers[name].decisions.append(call)
+    return Facts(customers, strays, document["approval_threshold"])
 
 
 def _calls(attempts: list[Json]) -> list[Call]:
@@ -169,9 +183,10 @@ def _calls(attempts: list[Json]) -> list[Call]:
             identity,
             Call(
                 operation=each["operation"],
+                who=each["who"],
                 key=each["key"],
                 customer=each["customer"],
-                ticket=each["ticket"],
+                target=each["target"],
                 amount=each["amount"],
                 text=each["text"],
             ),

@@ -4,16 +4,20 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from tests.chaos.model.facts import Call, Customer, Findings, Json, Purchase, instant
+from tests.chaos.model.holds import Holds
 
 
 @dataclass
 class Ledger:
-    """What the replay found: per order whether it was charged, and the lines of what was credited back or refused."""
+    """What the replay found: per order whether it was charged, and the lines of what was credited back or refused.
+
+    `balances` are those before and after each line, each with what of it was available.
+    """
 
     balance: int = 0
     money_in: int = 0
     money_out: int = 0
-    balances: list[int] = field(default_factory=lambda: [0])
+    balances: list[tuple[int, int]] = field(default_factory=lambda: [(0, 0)])
     charged: dict[str, bool] = field(default_factory=dict)
     purchase_lines: dict[str, Json] = field(default_factory=dict)
     reversals: dict[str, Json] = field(default_factory=dict)
@@ -23,9 +27,11 @@ class Ledger:
 class Replay:
     """Applies the lines of a customer in their order; each has to be right at its place."""
 
-    def __init__(self, customer: Customer, findings: Findings) -> None:
+    def __init__(self, customer: Customer, findings: Findings, approval_threshold: int) -> None:
         self._customer = customer
         self._findings = findings
+        self._approval_threshold = approval_threshold
+        self.holds = Holds(customer, findings)
         self._purchases = {purchase.id: purchase for purchase in customer.purchases}
         self._orders_of_tickets = {
             ticket["id"]: (purchase, ticket) for purchase in customer.completed for ticket in purchase.data["tickets"]
@@ -44,11 +50,15 @@ class Replay:
             self._findings.equal(line["seq"], number, where, "seq")
             self._apply(line, where)
             self._findings.equal(line["balance"], self.ledger.balance, where, "the running balance")
-            self._findings.expect(self.ledger.balance >= 0, where, "the balance is negative")
+            self._findings.expect(self._available >= 0, where, "the available balance is negative")
             self._findings.equal(line["currency"], "AUD", where, "currency")
-            self.ledger.balances.append(self.ledger.balance)
+            self.ledger.balances.append((self.ledger.balance, self._available))
         self._check_complete()
         return self.ledger
+
+    @property
+    def _available(self) -> int:
+        return self.ledger.balance - self.holds.sum
 
     def _apply(self, line: Json, where: str) -> None:
         waiting, self._deposited = self._deposited, None
@@ -88,7 +98,7 @@ class Replay:
             self._charge(line, purchase, waiting, where)
 
     def _charge(self, line: Json, purchase: Purchase, waiting: str | None, where: str) -> None:
-        findings, covered = self._findings, self.ledger.balance >= purchase.amount
+        findings, covered = self._findings, not purchase.from_balance or self._available >= purchase.amount
         findings.expect(not purchase.failed, where, "a failed purchase is charged")
         findings.expect(purchase.id not in self.ledger.charged, where, "an order is charged twice")
         findings.expect(
@@ -139,12 +149,22 @@ class Replay:
         if call is None:
             findings.wrong(where, f"nobody asked for the withdrawal {text}")
             return
+        findings.equal((line["amount_in"], line["amount_out"]), (0, call.amount), where, "amounts of a withdrawal")
+        if text in self._withdrawn and call.amount > self._approval_threshold:
+            hold = self.holds.settle(line, where)
+            findings.expect(hold is None or hold.withdrawal is call, where, "settles another withdrawal")
+            if hold is not None and line["status"] == "booked":
+                self._move(line)
+            return
         findings.expect(text not in self._withdrawn, where, f"the withdrawal {text} is there twice")
         findings.expect(call.accepted is not None or call.open, where, f"the refused withdrawal {text} is there")
-        findings.equal((line["amount_in"], line["amount_out"]), (0, call.amount), where, "amounts of a withdrawal")
-        findings.equal(line["status"], "booked", where, "status of a withdrawal")
-        self._withdrawn[text] = line
-        self._move(line)
+        findings.expect(call.amount <= self._available, where, f"the withdrawal {text} was not covered")
+        if call.amount > self._approval_threshold:
+            self.holds.hold(call, line, where)
+        else:
+            findings.equal(line["status"], "booked", where, "status of a withdrawal")
+            self._move(line)
+        self._withdrawn[text] = line | {"available": self._available}
 
     def _check_complete(self) -> None:
         customer, findings = self._customer, self._findings
@@ -162,14 +182,13 @@ class Replay:
         if call.accepted is not None:
             body = call.accepted.body
             self._findings.expect(line is not None, where, "was accepted and is not in the ledger")
-            for name in ("entry_id", "seq", "balance") if line else ():
+            for name in ("entry_id", "seq", "status", "balance", "available") if line else ():
                 self._findings.equal(body[name], (line or {})[name], where, name)
         for attempt in call.attempts:
             if attempt.code == "insufficient_balance":
                 self._check_refusal(call, attempt.body, where)
 
     def _check_refusal(self, call: Call, body: Any, where: str) -> None:
-        self._findings.expect(body["balance"] < call.amount, where, "was refused although the balance covered it")
-        self._findings.expect(
-            body["balance"] in self.ledger.balances, where, "was refused for a balance that never was"
-        )
+        seen = body["balance"], body["available"]
+        self._findings.expect(body["available"] < call.amount, where, "was refused although the balance covered it")
+        self._findings.expect(seen in self.ledger.balances, where, "was refused for a balance that never was")

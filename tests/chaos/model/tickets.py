@@ -103,7 +103,7 @@ def _check_causes(
 def _check_cancellation(
     customer: Customer, ticket_id: str, timeline: list[Json], life: str, findings: Findings, where: str
 ) -> None:
-    calls = [call for call in customer.cancellations if call.ticket == ticket_id]
+    calls = [call for call in customer.cancellations if call.target == ticket_id]
     requests = [entry["reason"] for entry in timeline if entry["event"] == "cancellation_requested"]
     by_reason = {call.text: call for call in calls}
     for reason in requests:
