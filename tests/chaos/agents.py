@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 from tests.chaos import requests
 from tests.chaos.calling import Caller
-from tests.chaos.requests import Request
-from tests.chaos.shop import Shop, Sold
+from tests.chaos.requests import Draw, Request
+from tests.chaos.shop import CANCELLED_LOTTERY, Shop, Sold
 
 AGENT = "agent-chaos"
 # They may all that there is, and decide on withdrawals: on those that they asked for as well, if they are let.
@@ -23,9 +23,10 @@ class Held:
 
 
 class Agents:
-    """Some agents who work at once."""
+    """Some agents who work at once. `lottery_id` must be that of `CANCELLED_LOTTERY` before they do."""
 
     def __init__(self, rng: random.Random, shop: Shop, caller: Caller, *, pause: float, agents: int = 6) -> None:
+        self.lottery_id = ""
         self._rng = rng
         self._shop = shop
         self._caller = caller
@@ -46,7 +47,9 @@ class Agents:
             await asyncio.gather(*(self._work() for _ in range(self._agents)))
 
     async def _work(self) -> None:
-        acts = {self._cancel: 5, self._withdraw: 3, self._decide: 2}
+        acts = {
+            self._cancel: 50, self._withdraw: 30, self._decide: 20, self._cancel_order: 10, self._cancel_draw: 5,
+        }  # fmt: skip
         while not self._stopping.is_set():
             await asyncio.sleep(self._rng.expovariate(1 / (self._pause * self._agents)))
             if self._shop.sold and not self._stopping.is_set():
@@ -72,6 +75,22 @@ class Agents:
         if self._held:
             held = self._rng.choice(self._held[-12:])
             await self._caller.vary(lambda: self._decision(held))
+
+    async def _cancel_order(self) -> None:
+        # Orders of this moment are about to be recorded and paid.
+        sold = self._rng.choice(self._shop.sold[-5:] if self._rng.random() < 0.5 else self._shop.sold[-300:])
+        order = "p-none" if self._rng.random() < 0.05 else sold.order_id
+        await self._caller.vary(lambda: requests.order_cancellation(AGENT, self._key("cancel-order"), order))
+
+    async def _cancel_draw(self) -> None:
+        draw = Draw(self.lottery_id, CANCELLED_LOTTERY, self._shop.draw())
+        await self._caller.vary(lambda: self._draw_request(draw))
+
+    def _draw_request(self, draw: Draw) -> Request:
+        who = self._rng.choice(BOSSES)
+        if self._rng.random() < 0.7:
+            return requests.draw_cancellation(who, self._key("cancel-draw"), draw)
+        return requests.draw_sweep(who, self._key("sweep-draw"), draw)
 
     def _decision(self, held: Held) -> Request:
         """Anybody's, and either way: at the same time they contradict each other."""

@@ -99,7 +99,8 @@ class Quiet:
 
 
 _UNFINISHED = {
-    "tickets": "select count(*) from tickets where state in ('purchased', 'cancelling')",
+    "tickets": "select (select count(*) from tickets where state in ('purchased', 'cancelling'))"
+    " + (select count(*) from bulk_cancellations where state <> 'completed')",
     "notifications": "select (select count(*) from outgoing) + (select count(*) from correspondence"
     " where status = 'pending')",
 }
@@ -113,8 +114,8 @@ class Observer:
         self._http = http
         self._customers: dict[str, dict[str, Any]] = {}
 
-    async def observe(self, customers: Sequence[str]) -> dict[str, Any]:
-        """The document that the model compares with."""
+    async def observe(self, customers: Sequence[str], lottery_id: str) -> dict[str, Any]:
+        """The document that the model compares with. `lottery_id` is of the lottery whose draws were cancelled."""
         await gather_in_turn([lambda name=name: self._customer(name) for name in customers], at_once=AT_ONCE)  # type: ignore[misc]
         await gather_in_turn(
             [
@@ -131,6 +132,8 @@ class Observer:
             "customers": self._customers,
             "mails": await asyncio.to_thread(self._mails),
             "held_withdrawals": [each for some in held for each in some or ()],
+            "bulk_cancellations": await self._bulk_cancellations(),
+            "draws": await self._all("tickets", f"/v1/lotteries/{lottery_id}/draws"),
             "leftovers": leftovers,
             "known_customers": known,
             "sum_of_balances": total,
@@ -155,6 +158,14 @@ class Observer:
     async def _timeline(self, seen: dict[str, Any], ticket: str) -> None:
         entries = await self._all("tickets", f"/v1/tickets/{ticket}/timeline") or []
         seen["timelines"][ticket] = entries[::-1]
+
+    async def _bulk_cancellations(self) -> list[dict[str, Any]]:
+        """All jobs, each with the tickets that it refused."""
+        path = "/v1/bulk-cancellations"
+        jobs = await self._all("tickets", path) or []
+        for job in jobs:
+            job["refusals"] = await self._all("tickets", f"{path}/{job['bulk_id']}/refusals")
+        return jobs
 
     async def _all(self, service: str, path: str, **query: str) -> list[dict[str, Any]] | None:
         """All pages of a list; None when there is no such thing."""

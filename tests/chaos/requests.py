@@ -7,6 +7,19 @@ Json = dict[str, Any]
 
 
 @dataclass(frozen=True)
+class Draw:
+    """A draw, under the id of its lottery and the name that the model knows it by."""
+
+    lottery_id: str
+    lottery: str
+    number: int
+
+    @property
+    def name(self) -> str:
+        return f"{self.lottery}/{self.number}"
+
+
+@dataclass(frozen=True)
 class Request:
     """What `who` asks of a service under one key. `target` is the id of what it is about, unless that is a customer."""
 
@@ -57,3 +70,22 @@ def decision(who: str, key: str, customer: str, withdrawal_id: str, *, approve: 
     path = f"/v1/customers/{customer}/withdrawals/{withdrawal_id}/{what}"
     body = {"reason": text_of(key)}
     return Request(operation, who, key, "accounts", path, body, customer=customer, target=withdrawal_id)
+
+
+def order_cancellation(who: str, key: str, order: str) -> Request:
+    """Cancel all tickets of an order, by a job."""
+    body = {"order_id": order, "reason": text_of(key), "confirm": True}
+    return Request("cancel_order", who, key, "tickets", "/v1/bulk-cancellations", body, target=order)
+
+
+def draw_cancellation(who: str, key: str, draw: Draw) -> Request:
+    """Cancel a draw, and by a job its tickets."""
+    path = f"/v1/lotteries/{draw.lottery_id}/draws/{draw.number}/cancellation"
+    body = {"reason": text_of(key), "confirm": True}
+    return Request("cancel_draw", who, key, "tickets", path, body, target=draw.name)
+
+
+def draw_sweep(who: str, key: str, draw: Draw) -> Request:
+    """Cancel what tickets a cancelled draw has, by one more job."""
+    body = {"lottery_id": draw.lottery_id, "draw_number": draw.number, "reason": text_of(key), "confirm": True}
+    return Request("sweep_draw", who, key, "tickets", "/v1/bulk-cancellations", body, target=draw.name)

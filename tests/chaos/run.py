@@ -22,7 +22,7 @@ from tests.chaos.calling import Caller
 from tests.chaos.observe import Observer, Quiet, published_purchases
 from tests.chaos.rolling import Rolling, roll
 from tests.chaos.saboteur import Damage, Saboteur
-from tests.chaos.shop import Shop, Till
+from tests.chaos.shop import CANCELLED_LOTTERY, Shop, Till
 
 REPLICAS = 2
 # Withdrawals of more than this wait for a second person.
@@ -112,6 +112,7 @@ class Run:
     async def run(self) -> Result:
         """Everything. Raises only when the run itself is broken."""
         started = time.monotonic()
+        self._agents.lottery_id = await self._open_lottery()
         load = asyncio.gather(self._sell(), self._agents.run())
         try:
             await self._saboteur.run(self._plan.rounds)
@@ -134,6 +135,17 @@ class Run:
             len({record["event_id"] for record in records}), self._till.repeated, answers, self._caller.given_up,
             quiet, waiting_for, comparison, rolling,
         )  # fmt: skip
+
+    async def _open_lottery(self) -> str:
+        """The lottery whose draws are cancelled: calls name it by its id."""
+        url = f"{self._stack.service_url('tickets')}/v1/lotteries"
+        headers = {"Authorization": f"Bearer {self._tokens[BOSSES[0]]}", "Idempotency-Key": "open the lottery"}
+        body = {"name": CANCELLED_LOTTERY}
+        async with (
+            aiohttp.ClientSession(raise_for_status=True) as http,
+            http.post(url, json=body, headers=headers) as response,
+        ):
+            return str((await response.json())["lottery_id"])
 
     async def _sell(self) -> None:
         interval = 0.25
@@ -159,7 +171,7 @@ class Run:
         headers = {"Authorization": f"Bearer {self._tokens[BOSSES[0]]}"}
         async with aiohttp.ClientSession(headers=headers) as http:
             names = sorted({record["data"]["customer"]["id"] for record in records})
-            observed = await Observer(self._stack, http).observe(names)
+            observed = await Observer(self._stack, http).observe(names, self._agents.lottery_id)
         return await asyncio.to_thread(compare_in_a_process, facts, observed, self._folder), records
 
     async def _roll(self, records: list[dict[str, Any]]) -> dict[str, Rolling]:

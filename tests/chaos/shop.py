@@ -18,6 +18,10 @@ ADDRESSES = (
 )  # fmt: skip
 METHODS = ("card", "card", "card", "cash", "bank_transfer", "balance", "balance", "balance")
 LOTTERIES = ("Saturday Lotto", "Car Draw", "House Draw")
+# Its draws have many tickets each, and are cancelled while they are sold.
+CANCELLED_LOTTERY = "Night Draw"
+DRAWS_AT_ONCE = 4
+ORDERS_A_DRAW = 40
 CURRENCY = "AUD"
 
 
@@ -27,6 +31,7 @@ class Sold:
 
     ticket_id: str
     customer_id: str
+    order_id: str = "p-none"
 
 
 @dataclass
@@ -37,6 +42,7 @@ class Shop:
     customers: list[dict[str, Any]] = field(default_factory=list)
     sold: list[Sold] = field(default_factory=list)
     records: int = 0
+    opened_at: datetime = field(default_factory=lambda: datetime.now(UTC).replace(microsecond=0))
     _orders: int = 0
     _tickets: int = 0
     _published: deque[tuple[str, PurchaseCompleted | PurchaseFailed]] = field(default_factory=lambda: deque(maxlen=400))
@@ -61,7 +67,12 @@ class Shop:
         for publication in batch:
             data = json.loads(publication.value or b"{}")
             if "reason" not in data:
-                self.sold += [Sold(ticket["id"], data["customer"]["id"]) for ticket in data["tickets"]]
+                customer, order = data["customer"]["id"], data["purchase_id"]
+                self.sold += [Sold(ticket["id"], customer, order) for ticket in data["tickets"]]
+
+    def draw(self) -> int:
+        """The number of a draw of `CANCELLED_LOTTERY` that is sold now."""
+        return self._orders // ORDERS_A_DRAW + self.rng.randint(1, DRAWS_AT_ONCE)
 
     def _again(self) -> Publication:
         """An earlier purchase under its event id, or as a careless system repeats it: under a new one."""
@@ -118,11 +129,16 @@ class Shop:
 
     def _ticket(self) -> dict[str, Any]:
         self._tickets += 1
+        lottery, number = self.rng.choice(LOTTERIES), self.rng.randint(1, 5000)
         draw_at = datetime.now(UTC).replace(microsecond=0) + timedelta(days=self.rng.randint(1, 20))
+        if self.rng.random() < 0.3:
+            # A draw that is cancelled shows its own times on each of its tickets, so all must name the same.
+            lottery, number = CANCELLED_LOTTERY, self.draw()
+            draw_at = self.opened_at + timedelta(days=2, minutes=number)
         ticket: dict[str, Any] = {
             "id": f"t-{self._tickets}",
-            "lottery": self.rng.choice(LOTTERIES),
-            "draw_number": self.rng.randint(1, 5000),
+            "lottery": lottery,
+            "draw_number": number,
             "draw_at": draw_at.isoformat(),
             "draw_closes_at": (draw_at - timedelta(hours=1)).isoformat(),
             "offer_id": "book-3",

@@ -16,6 +16,9 @@ from tests.chaos.run import REPLICAS, Plan, Run, chaos_stack
 from tests.support.stack import temporary_state_dir
 
 Json = dict[str, Any]
+HAPPENED = (
+    "tickets cancelled", "payments refused", "held withdrawals decided", "tickets cancelled in bulk", "draws cancelled",
+)  # fmt: skip
 SHORT = Plan(rounds=14, seed=20261122, purchases=6, calls=10)
 
 pytestmark = pytest.mark.timeout(600)
@@ -45,7 +48,13 @@ async def test_nothing_is_lost_or_doubled_whatever_is_killed(stack: Stack, folde
     assert result.damage.deaths == []
     assert result.quiet is not None, result.waiting_for
     assert result.differences == []
-    for what in ("tickets cancelled", "payments refused", "held withdrawals decided"):
+    for what in (
+        "tickets cancelled",
+        "payments refused",
+        "held withdrawals decided",
+        "tickets cancelled in bulk",
+        "draws cancelled",
+    ):
         assert result.comparison["totals"][what] > 0, what
 
 
@@ -124,6 +133,30 @@ def _held_sum_is_wrong(observed: Json) -> None:
     observed["customers"][held["customer_id"]]["balance"]["held"] += 1
 
 
+def _job(observed: Json) -> Json:
+    """A bulk cancellation that cancelled something."""
+    return next(job for job in observed["bulk_cancellations"] if job["accepted"])
+
+
+def _lost_job(observed: Json) -> None:
+    observed["bulk_cancellations"].remove(_job(observed))
+
+
+def _job_twice(observed: Json) -> None:
+    observed["bulk_cancellations"].append(_job(observed) | {"bulk_id": "another"})
+
+
+def _job_with(name: str, more: Any) -> Callable[[Json], None]:
+    def tamper(observed: Json) -> None:
+        _job(observed)[name] += more
+
+    return tamper
+
+
+def _draw_goes_on(observed: Json) -> None:
+    next(draw for draw in observed["draws"] if draw["state"] == "cancelled")["state"] = "open"
+
+
 def _another_dead_letter(observed: Json) -> None:
     observed["leftovers"]["accounts"]["dead_letters"] = 1
 
@@ -155,6 +188,13 @@ TAMPERING: dict[str, Callable[[Json], None]] = {
     "a ticket is missing": _without("tickets", status="paid"),
     "a ticket has another status": _changed("tickets", "status", "paid", status="cancelled"),
     "a timeline has a gap": _shorter_timeline,
+    "a bulk cancellation was lost": _lost_job,
+    "a bulk cancellation was made twice": _job_twice,
+    "a bulk cancellation did not end": _job_with("state", " not"),
+    "a bulk cancellation has another total": _job_with("total", 1),
+    "a bulk cancellation counts more than it cancelled": _job_with("accepted", 1),
+    "a bulk cancellation counts less than was refunded": _job_with("refunded", -1),
+    "a cancelled draw goes on": _draw_goes_on,
     "points are missing": _without("points", kind="earned"),
     "points are there twice": _twice("points", kind="earned"),
     "a mail is not on record": _without("correspondence", status="delivered"),

@@ -1,12 +1,15 @@
 """Rules that every call keeps, whatever it asks: one key, one effect, one answer; nothing for what never was."""
 
-from tests.chaos.model.facts import Call, Customer, Facts, Findings
+from tests.chaos.model.facts import Call, Facts, Findings
 
 REFUSALS = {
     "cancel": {
         (409, "ticket_already_cancelling"), (409, "ticket_already_cancelled"), (409, "ticket_in_limbo"),
         (404, "ticket_not_found"),
     },
+    "cancel_order": {(404, "order_not_found")},
+    "cancel_draw": {(404, "draw_not_found"), (409, "draw_already_cancelled")},
+    "sweep_draw": {(404, "draw_not_found"), (409, "draw_not_cancelled")},
     "withdraw": {(422, "insufficient_balance"), (404, "customer_not_found")},
     "approve": {(409, "withdrawal_decided"), (403, "second_person_required")},
     "reject": {(409, "withdrawal_decided"), (403, "second_person_required")},
@@ -15,10 +18,10 @@ REFUSALS = {
 
 def check_calls(facts: Facts, findings: Findings) -> None:
     """All calls of all customers, and those about strangers."""
-    for customer in facts.customers.values():
-        for call in customer.calls:
+    for calls in (list(facts.bulks.values()), *(customer.calls for customer in facts.customers.values())):
+        for call in calls:
             _check_answers(call, findings)
-            _check_not_found(customer, call, findings)
+            _check_not_found(calls, call, findings)
     for call in facts.strays:
         for attempt in call.attempts:
             answered_404 = attempt.unknown or attempt.status == 404
@@ -37,9 +40,9 @@ def _check_answers(call: Call, findings: Findings) -> None:
             findings.expect(not earlier, _name(call), f"was refused ({attempt.code}) after it had been accepted")
 
 
-def _check_not_found(customer: Customer, call: Call, findings: Findings) -> None:
+def _check_not_found(calls: list[Call], call: Call, findings: Findings) -> None:
     """What one answer knew, a later one may not have forgotten."""
-    same = [other for other in customer.calls if (other.operation, other.target) == (call.operation, call.target)]
+    same = [other for other in calls if (other.operation, other.target) == (call.operation, call.target)]
     known = [each.ended for other in same for each in other.attempts if not each.unknown and each.status != 404]
     for attempt in call.attempts:
         forgotten = attempt.status == 404 and any(moment < attempt.started for moment in known)

@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any
 
 Json = dict[str, Any]
+BULK = frozenset({"cancel_order", "cancel_draw", "sweep_draw"})
 
 
 class Findings:
@@ -107,9 +108,13 @@ class Call:
 
 @dataclass
 class Customer:
-    """What outsiders know of one customer. `purchases` are in the order of publication."""
+    """What outsiders know of one customer. `purchases` are in the order of publication.
+
+    `bulks` are the calls for bulk cancellations, by their text: of all customers.
+    """
 
     id: str
+    bulks: dict[str, Call]
     purchases: list[Purchase] = field(default_factory=list)
     cancellations: list[Call] = field(default_factory=list)
     withdrawals: list[Call] = field(default_factory=list)
@@ -143,6 +148,7 @@ class Facts:
 
     customers: dict[str, Customer]
     strays: list[Call]
+    bulks: dict[str, Call]
     approval_threshold: int
 
 
@@ -151,18 +157,22 @@ def read_facts(document: Json) -> Facts:
     customers: dict[str, Customer] = {}
     seen: set[str] = set()
     owner: dict[str, str] = {}
+    calls = _calls(document["calls"])
+    bulks = {call.text: call for call in calls if call.operation in BULK}
     for record in sorted(document["purchases"], key=lambda record: (record["partition"], record["offset"])):
         data = record["data"]
         if data["purchase_id"] in seen:
             continue
         seen.add(data["purchase_id"])
-        customer = customers.setdefault(data["customer"]["id"], Customer(data["customer"]["id"]))
+        customer = customers.setdefault(data["customer"]["id"], Customer(data["customer"]["id"], bulks))
         failed = ".failed." in record["type"]
         customer.purchases.append(Purchase(record["event_id"], failed, data))
         owner.update({ticket["id"]: customer.id for ticket in data["tickets"] if not failed})
     strays = []
-    for call in _calls(document["calls"]):
+    for call in calls:
         name = owner.get(call.target or "", "") if call.operation == "cancel" else call.customer
+        if call.operation in BULK:
+            continue
         if name not in customers:
             strays.append(call)
         elif call.operation == "cancel":
@@ -171,7 +181,7 @@ def read_facts(document: Json) -> Facts:
             customers[name].withdrawals.append(call)
         else:
             customers[name].decisions.append(call)
-    return Facts(customers, strays, document["approval_threshold"])
+    return Facts(customers, strays, bulks, document["approval_threshold"])
 
 
 def _calls(attempts: list[Json]) -> list[Call]:

@@ -2,6 +2,7 @@
 
 import re
 
+from tests.chaos.model.bulk import draw_of
 from tests.chaos.model.facts import Call, Customer, Findings, Json, Purchase, instant
 from tests.chaos.model.ledger import Ledger
 
@@ -51,7 +52,7 @@ def check_tickets(
             _check_timeline(timeline, row["status"], findings, where)
             _check_life(life, purchase, ledger, findings, where)
             _check_causes(timeline, purchase, ticket, ledger, findings, where)
-            _check_cancellation(customer, ticket["id"], timeline, life, findings, where)
+            _check_cancellation(customer, purchase, ticket, timeline, life, findings, where)
     return lives
 
 
@@ -101,13 +102,19 @@ def _check_causes(
 
 
 def _check_cancellation(
-    customer: Customer, ticket_id: str, timeline: list[Json], life: str, findings: Findings, where: str
+    customer: Customer,
+    purchase: Purchase,
+    ticket: Json,
+    timeline: list[Json],
+    life: str,
+    findings: Findings,
+    where: str,
 ) -> None:
-    calls = [call for call in customer.cancellations if call.target == ticket_id]
+    calls = [call for call in customer.cancellations if call.target == ticket["id"]]
     requests = [entry["reason"] for entry in timeline if entry["event"] == "cancellation_requested"]
     by_reason = {call.text: call for call in calls}
     for reason in requests:
-        call = by_reason.get(reason)
+        call = by_reason.get(reason) or _bulk_of(customer, reason, purchase, ticket)
         findings.expect(call is not None, where, f"nobody asked for the cancellation {reason}")
         may_be = call is None or call.accepted is not None or call.open
         findings.expect(may_be, where, f"the refused cancellation {reason} took effect")
@@ -116,6 +123,11 @@ def _check_cancellation(
             findings.expect(call.text in requests, where, f"the accepted cancellation {call.text} had no effect")
             findings.equal(call.accepted.body["status"], "cancelling", where, "status in the answer")
         _check_refusals(call, life, requests, findings, where)
+
+
+def _bulk_of(customer: Customer, reason: str, purchase: Purchase, ticket: Json) -> Call | None:
+    call = customer.bulks.get(reason)
+    return call if call is not None and call.target in {purchase.id, draw_of(ticket)} else None
 
 
 def _check_refusals(call: Call, life: str, requests: list[str], findings: Findings, where: str) -> None:
