@@ -5,9 +5,10 @@ from dataclasses import replace
 from datetime import datetime
 
 from services.tickets.autoplay import store
+from services.tickets.autoplay.attempt_store import Attempt, insert_attempts
 from services.tickets.autoplay.domain import Autoplay, Changes, Entry, Event, Fact, Terms
 from services.tickets.autoplay.events import announcements, purchase
-from services.tickets.autoplay.run_store import Attempt, claim_runs, insert_attempts
+from services.tickets.autoplay.run_store import claim_runs
 from services.tickets.autoplay.runs import Circumstances, NotRun, Run, RunState, obstacle, plays
 from services.tickets.autoplay.schedule import Draw
 from services.tickets.autoplay.surroundings_store import CustomerFacts, customers

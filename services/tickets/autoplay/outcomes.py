@@ -5,10 +5,11 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from services.tickets.autoplay import run_store, store
+from services.tickets.autoplay import attempt_store, run_store, store
+from services.tickets.autoplay.attempt_store import Attempt
 from services.tickets.autoplay.domain import Changes, Entry, Event, Fact, State
 from services.tickets.autoplay.events import announcements, stopped_by_payment
-from services.tickets.autoplay.run_store import Attempt, RunKey
+from services.tickets.autoplay.run_store import RunKey
 from services.tickets.autoplay.runs import ORDER_PREFIX, AfterFailure, RetryPolicy, Run, RunEvent, RunState
 from services.tickets.autoplay.surroundings_store import draws_by_number
 from shared.messaging import Batch, Received
@@ -41,7 +42,9 @@ class Outcomes:
         if not own:
             return
         connection = batch.connection
-        attempts = await run_store.attempts_by_order(connection, [(each.customer_id, each.order_id) for each in own])
+        attempts = await attempt_store.attempts_by_order(
+            connection, [(each.customer_id, each.order_id) for each in own]
+        )
         keys = sorted({(each.customer_id, each.autoplay_id) for each in attempts.values()})
         runs = await run_store.runs_by_key(connection, sorted({_run_key(each) for each in attempts.values()}))
         for others in (await run_store.retrying_of(connection, keys)).values():
@@ -55,7 +58,7 @@ class Outcomes:
         settling = _Settling(batch, self._policy, attempts, runs, Changes(await store.by_keys(connection, keys)))
         for outcome in own:
             settling.apply(outcome)
-        await run_store.save_outcomes(connection, list(settling.settled.values()))
+        await attempt_store.save_outcomes(connection, list(settling.settled.values()))
         await run_store.save_runs(connection, [settling.runs[key] for key in settling.changed])
         await store.save(connection, settling.changes.made)
 

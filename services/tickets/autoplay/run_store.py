@@ -1,4 +1,4 @@
-"""The runs of AutoPlays, their attempts, and how far the runner has come with each draw."""
+"""The runs of AutoPlays, and how far the runner has come with each draw."""
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
@@ -25,18 +25,6 @@ MISSED = f"(r.state = 'missed' and r.code = '{DRAW_CLOSED}' and r.attempts = 0)"
 
 # (customer id, AutoPlay id, draw number)
 RunKey = tuple[str, str, int]
-
-
-class Attempt(NamedTuple):
-    """One order of a run; `outcome` is `paid`, `refused` or not known yet."""
-
-    customer_id: str
-    order_id: str
-    autoplay_id: str
-    draw_number: int
-    attempt: int
-    ordered_at: datetime
-    outcome: str | None = None
 
 
 class Walk(NamedTuple):
@@ -150,42 +138,6 @@ async def spent_since(connection: Connection, wanted: Sequence[tuple[str, str, d
         *columns(wanted, 3),
     )
     return {row[0]: row[1] for row in rows}
-
-
-async def insert_attempts(connection: Connection, attempts: Sequence[Attempt]) -> None:
-    """Record new orders of runs."""
-    if attempts:
-        await connection.execute(
-            """insert into autoplay_attempts
-                   (customer_id, order_id, autoplay_id, draw_number, attempt, ordered_at, outcome)
-               select * from unnest($1::text[], $2::text[], $3::text[], $4::bigint[], $5::int[], $6::timestamptz[],
-                                    $7::text[])""",
-            *zip(*attempts, strict=True),
-        )
-
-
-async def attempts_by_order(connection: Connection, orders: Sequence[Key]) -> dict[Key, Attempt]:
-    """The attempts among orders given as (customer id, order id)."""
-    rows = await connection.fetch(
-        """select customer_id, order_id, autoplay_id, draw_number, attempt, ordered_at, outcome
-           from autoplay_attempts join unnest($1::text[], $2::text[]) as asked (customer_id, order_id)
-               using (customer_id, order_id)""",
-        *columns(orders, 2),
-    )
-    return {(row[0], row[1]): Attempt(*row) for row in rows}
-
-
-async def save_outcomes(connection: Connection, attempts: Sequence[Attempt]) -> None:
-    """Write what accounts made of attempts."""
-    if attempts:
-        await connection.execute(
-            """update autoplay_attempts a set outcome = s.outcome
-               from unnest($1::text[], $2::text[], $3::text[]) as s (customer_id, order_id, outcome)
-               where a.customer_id = s.customer_id and a.order_id = s.order_id""",
-            [each.customer_id for each in attempts],
-            [each.order_id for each in attempts],
-            [each.outcome for each in attempts],
-        )
 
 
 async def claim_walk(connection: Connection, *, lead: timedelta) -> Walk | None:

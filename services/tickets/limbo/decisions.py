@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import NamedTuple
 
+from services.tickets.autoplay.attempt_store import settle_soon
 from services.tickets.cancellations.decisions import Ask, new_cancellation, requested
 from services.tickets.cancellations.domain import Cancellation
 from services.tickets.cancellations.events import cancellation_requested, ticket_cancelled
@@ -62,6 +63,7 @@ async def resolve(transaction: Transaction, ticket: Ticket, verdict: Verdict) ->
         raise TypeError(f"the status table ignores an agent: {change}")
     await save_changes(transaction.connection, changes.made)
     await _follow(transaction, ticket, change, cancellation)
+    await settle_soon(transaction.connection, ticket.order.customer_id, ticket.order.order_id)
     return [Resolved(ticket, change.ticket)]
 
 

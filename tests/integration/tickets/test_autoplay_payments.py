@@ -148,6 +148,29 @@ async def test_what_was_paid_after_all_is_not_bought_again(shop: Partition, api:
 
 
 @pytest.mark.parametrize(
+    ("action", "expected"),
+    [("confirm_paid", (1, "paid", 1, None)), ("cancel_and_refund", (1, "failed", 1, "tickets_cancelled"))],
+)
+async def test_what_an_agent_decides_settles_the_run_at_once(
+    shop: Partition, api: ApiClient, action: str, expected: tuple[object, ...]
+) -> None:
+    autoplay_id = (await create(api, games=1)).body["autoplay_id"]
+    await settle_down(runner(shop))
+    (order,) = await purchases(shop)
+    await shop.deliver(order, payment_refused("c1", order.purchase_id, at=datetime.now(UTC)))
+    body = {"action": "retry", "reason": "Topped up", "confirm": True}
+    path = f"/v1/tickets/{order.tickets[0].id}/resolution"
+    assert (await api.post(path, body, key="retry")).status == 200
+    await shop.deliver(payment_refused("c1", order.purchase_id))
+    await settle_down(runner(shop))
+    assert await runs(api, autoplay_id) == [(1, "retrying", 1, "insufficient_balance")]
+    assert (await api.post(path, body | {"action": action}, key="decide")).status == 200
+    await settle_down(runner(shop))
+    assert await runs(api, autoplay_id) == [expected]
+    assert (await detail(api, autoplay_id))["status"] == "active"
+
+
+@pytest.mark.parametrize(
     ("state", "expected"),
     [("paid", (1, "paid", 1, None)), ("cancelled", (1, "failed", 1, "tickets_cancelled"))],
 )
