@@ -6,8 +6,10 @@ from dataclasses import dataclass
 
 from tests.chaos import requests
 from tests.chaos.calling import Caller
+from tests.chaos.catalogue import Catalogue
 from tests.chaos.requests import Draw, Request
 from tests.chaos.shop import CANCELLED_LOTTERY, Shop, Sold
+from tests.chaos.subscriptions import Subscriptions
 
 AGENT = "agent-chaos"
 # They may all that there is, and decide on withdrawals: on those that they asked for as well, if they are let.
@@ -23,16 +25,16 @@ class Held:
 
 
 class Agents:
-    """Some agents who work at once. `lottery_id` must be that of `CANCELLED_LOTTERY` before they do."""
+    """Some agents who work at once, on the lotteries of a catalogue."""
 
     def __init__(self, rng: random.Random, shop: Shop, caller: Caller, *, pause: float, agents: int = 6) -> None:
-        self.lottery_id = ""
+        self._subscriptions = Subscriptions(rng, shop, caller, agent=AGENT, boss=BOSSES[0])
+        self._lottery_id = ""
         self._rng = rng
         self._shop = shop
         self._caller = caller
         self._pause = pause
         self._agents = agents
-        self._number = 0
         self._held: list[Held] = []
         self._refunded: list[str] = []
         self._stopping = asyncio.Event()
@@ -41,14 +43,16 @@ class Agents:
         """Begin nothing new; what has no answer yet is still asked for."""
         self._stopping.set()
 
-    async def run(self) -> None:
+    async def run(self, catalogue: Catalogue) -> None:
         """Work until stopped."""
+        self._lottery_id, self._subscriptions.lottery_id = catalogue.cancelled, catalogue.autoplay
         async with self._caller:
             await asyncio.gather(*(self._work() for _ in range(self._agents)))
 
     async def _work(self) -> None:
         acts = {
             self._cancel: 50, self._withdraw: 30, self._decide: 20, self._cancel_order: 10, self._cancel_draw: 5,
+            self._subscriptions.create: 8, self._subscriptions.act: 8, self._subscriptions.add_draw: 12,
         }  # fmt: skip
         while not self._stopping.is_set():
             await asyncio.sleep(self._rng.expovariate(1 / (self._pause * self._agents)))
@@ -59,7 +63,7 @@ class Agents:
     async def _cancel(self) -> None:
         sold = self._ticket()
         accepted = await self._caller.vary(
-            lambda: requests.cancellation(AGENT, self._key("cancel"), sold.customer_id, sold.ticket_id)
+            lambda: requests.cancellation(AGENT, self._caller.key("cancel"), sold.customer_id, sold.ticket_id)
         )
         if accepted:
             self._refunded.append(sold.customer_id)
@@ -68,7 +72,9 @@ class Agents:
         customer = self._customer()
         amount = 10**9 if self._rng.random() < 0.05 else self._rng.randint(1, 1500)
         who = self._rng.choice((AGENT, AGENT, *BOSSES))
-        answers = await self._caller.vary(lambda: requests.withdrawal(who, self._key("withdraw"), customer, amount))
+        answers = await self._caller.vary(
+            lambda: requests.withdrawal(who, self._caller.key("withdraw"), customer, amount)
+        )
         self._held += {Held(customer, each["withdrawal_id"]) for each in answers if each["status"] == "pending"}
 
     async def _decide(self) -> None:
@@ -80,22 +86,22 @@ class Agents:
         # Orders of this moment are about to be recorded and paid.
         sold = self._rng.choice(self._shop.sold[-5:] if self._rng.random() < 0.5 else self._shop.sold[-300:])
         order = "p-none" if self._rng.random() < 0.05 else sold.order_id
-        await self._caller.vary(lambda: requests.order_cancellation(AGENT, self._key("cancel-order"), order))
+        await self._caller.vary(lambda: requests.order_cancellation(AGENT, self._caller.key("cancel-order"), order))
 
     async def _cancel_draw(self) -> None:
-        draw = Draw(self.lottery_id, CANCELLED_LOTTERY, self._shop.draw())
+        draw = Draw(self._lottery_id, CANCELLED_LOTTERY, self._shop.draw())
         await self._caller.vary(lambda: self._draw_request(draw))
 
     def _draw_request(self, draw: Draw) -> Request:
         who = self._rng.choice(BOSSES)
         if self._rng.random() < 0.7:
-            return requests.draw_cancellation(who, self._key("cancel-draw"), draw)
-        return requests.draw_sweep(who, self._key("sweep-draw"), draw)
+            return requests.draw_cancellation(who, self._caller.key("cancel-draw"), draw)
+        return requests.draw_sweep(who, self._caller.key("sweep-draw"), draw)
 
     def _decision(self, held: Held) -> Request:
         """Anybody's, and either way: at the same time they contradict each other."""
         who, approve = self._rng.choice(BOSSES), self._rng.random() < 0.6
-        key = self._key("approve" if approve else "reject")
+        key = self._caller.key("approve" if approve else "reject")
         return requests.decision(who, key, held.customer_id, held.withdrawal_id, approve=approve)
 
     def _customer(self) -> str:
@@ -113,7 +119,3 @@ class Agents:
             return Sold(f"t-none-{self._rng.randint(1, 9)}", "c-nobody")
         # Tickets of this moment meet their own payment; the others are likely to be paid.
         return self._rng.choice(sold[-5:] if chance < 0.3 else sold[-800:])
-
-    def _key(self, name: str) -> str:
-        self._number += 1
-        return f"{name}-{self._number}"

@@ -24,6 +24,7 @@ class Caller:
         self._rng = rng
         self._urls = urls
         self._tokens = tokens
+        self._number = 0
         self._http: aiohttp.ClientSession | None = None
         self.attempts: list[Json] = []
         self.given_up = 0
@@ -35,6 +36,11 @@ class Caller:
     async def __aexit__(self, *_error: object) -> None:
         if self._http is not None:
             await self._http.close()
+
+    def key(self, name: str) -> str:
+        """A new Idempotency-Key."""
+        self._number += 1
+        return f"{name}-{self._number}"
 
     async def vary(self, make: Callable[[], Request]) -> Answers:
         """Once; or at the same time with one key, or with several; or again later. Returns what was accepted."""
@@ -67,13 +73,15 @@ class Caller:
         started = time.monotonic()
         status, body = await self._answer(request)
         times = {"started": started, "ended": time.monotonic()}
-        self.attempts.append(request.as_json() | times | {"status": status, "body": body})
+        self.attempts.append(request.as_json() | times | {"status": status, "answer": body})
         return status, body
 
     async def _answer(self, request: Request) -> tuple[int | None, Any]:
         assert self._http is not None
         url = self._rng.choice(self._urls[request.service]) + request.path
         headers = {"Authorization": f"Bearer {self._tokens[request.who]}", "Idempotency-Key": request.key}
+        if request.if_match is not None:
+            headers["If-Match"] = request.if_match
         try:
             async with self._http.post(url, json=request.body, headers=headers) as response:
                 text = await response.text()

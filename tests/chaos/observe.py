@@ -16,6 +16,7 @@ from shared.messaging import KafkaSettings, Received
 from shared.messaging.follow import follow
 from shared.messaging.kafka import make_consumer
 from tests.chaos.calling import gather_in_turn
+from tests.chaos.catalogue import Catalogue
 from tests.support.messaging import eventually
 
 AT_ONCE = 16
@@ -100,7 +101,14 @@ class Quiet:
 
 _UNFINISHED = {
     "tickets": "select (select count(*) from tickets where state in ('purchased', 'cancelling'))"
-    " + (select count(*) from bulk_cancellations where state <> 'completed')",
+    " + (select count(*) from bulk_cancellations where state <> 'completed')"
+    " + (select count(*) from autoplays where recheck)"
+    " + (select count(*) from autoplay_runs r join autoplays a using (customer_id, autoplay_id)"
+    "    where r.state = 'pending' or (r.state = 'retrying' and a.state in ('active', 'retrying')))"
+    " + (select count(*) from draws d where exists (select from autoplays a where a.lottery = d.lottery"
+    "        and a.state in ('active', 'retrying') and a.running_since < d.closes_at)"
+    "    and not exists (select from autoplay_draws w where w.lottery = d.lottery and w.draw_number = d.draw_number"
+    "        and w.finished_at is not null))",
     "notifications": "select (select count(*) from outgoing) + (select count(*) from correspondence"
     " where status = 'pending')",
 }
@@ -114,8 +122,8 @@ class Observer:
         self._http = http
         self._customers: dict[str, dict[str, Any]] = {}
 
-    async def observe(self, customers: Sequence[str], lottery_id: str) -> dict[str, Any]:
-        """The document that the model compares with. `lottery_id` is of the lottery whose draws were cancelled."""
+    async def observe(self, customers: Sequence[str], catalogue: Catalogue) -> dict[str, Any]:
+        """The document that the model compares with."""
         await gather_in_turn([lambda name=name: self._customer(name) for name in customers], at_once=AT_ONCE)  # type: ignore[misc]
         await gather_in_turn(
             [
@@ -133,7 +141,8 @@ class Observer:
             "mails": await asyncio.to_thread(self._mails),
             "held_withdrawals": [each for some in held for each in some or ()],
             "bulk_cancellations": await self._bulk_cancellations(),
-            "draws": await self._all("tickets", f"/v1/lotteries/{lottery_id}/draws"),
+            "draws": await self._all("tickets", f"/v1/lotteries/{catalogue.cancelled}/draws"),
+            "autoplay_draws": await self._all("tickets", f"/v1/lotteries/{catalogue.autoplay}/draws"),
             "leftovers": leftovers,
             "known_customers": known,
             "sum_of_balances": total,
@@ -150,6 +159,7 @@ class Observer:
             "balance": await self._get("accounts", f"{path}/balance"),
             "tickets": await self._all("tickets", f"{path}/orders") or [],
             "timelines": {},
+            "autoplays": await self._autoplays(path),
             "points": points[::-1],
             "points_balance": await self._get("loyalty", f"{path}/points"),
             "correspondence": await self._all("notifications", f"{path}/correspondence") or [],
@@ -158,6 +168,15 @@ class Observer:
     async def _timeline(self, seen: dict[str, Any], ticket: str) -> None:
         entries = await self._all("tickets", f"/v1/tickets/{ticket}/timeline") or []
         seen["timelines"][ticket] = entries[::-1]
+
+    async def _autoplays(self, customer: str) -> list[dict[str, Any]]:
+        """Those of a customer, each with its runs and its timeline."""
+        autoplays = await self._all("tickets", f"{customer}/autoplays") or []
+        for autoplay in autoplays:
+            path = f"/v1/autoplays/{autoplay['autoplay_id']}"
+            autoplay["runs"] = await self._all("tickets", f"{path}/runs")
+            autoplay["timeline"] = (await self._all("tickets", f"{path}/timeline") or [])[::-1]
+        return autoplays
 
     async def _bulk_cancellations(self) -> list[dict[str, Any]]:
         """All jobs, each with the tickets that it refused."""

@@ -70,8 +70,8 @@ def as_markdown(result: Result, command: str) -> str:
             f"server) for {result.seconds / 60:.0f} minutes under a seeded load of {result.plan.purchases:g} purchases "
             f"and {result.plan.calls:g} calls a second, while its processes were killed (`SIGKILL`), frozen (`SIGSTOP` "
             "for longer than a group's session) and restarted. Then every ledger line and running balance, held "
-            "withdrawal, ticket, timeline, bulk cancellation, movement of points and mail was compared with what "
-            "`tests/chaos/model` makes of the published events and the answered calls.",
+            "withdrawal, ticket, timeline, bulk cancellation, AutoPlay, movement of points and mail was compared with "
+            "what `tests/chaos/model` makes of the published events and the answered calls.",
             "",
             f"**Differences: {len(result.differences)}. Processes that ended by themselves: {len(damage.deaths)}. "
             f"Quiet {quiet} after the last process was back.**",

@@ -1,7 +1,10 @@
 """What agents ask for: each request under one Idempotency-Key, and with a text that no other has."""
 
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Any
+
+from tests.chaos.catalogue import AUTOPLAY_LOTTERY, OFFER
 
 Json = dict[str, Any]
 
@@ -32,6 +35,7 @@ class Request:
     customer: str = ""
     target: str | None = None
     amount: int = 0
+    if_match: str | None = None
 
     @property
     def text(self) -> str:
@@ -39,8 +43,8 @@ class Request:
         return text_of(self.key)
 
     def as_json(self) -> Json:
-        """For the model, which knows neither paths nor bodies."""
-        names = ("operation", "who", "key", "customer", "target", "amount", "text")
+        """For the model, which knows no paths."""
+        names = ("operation", "who", "key", "customer", "target", "amount", "text", "body")
         return {name: getattr(self, name) for name in names}
 
 
@@ -89,3 +93,26 @@ def draw_sweep(who: str, key: str, draw: Draw) -> Request:
     """Cancel what tickets a cancelled draw has, by one more job."""
     body = {"lottery_id": draw.lottery_id, "draw_number": draw.number, "reason": text_of(key), "confirm": True}
     return Request("sweep_draw", who, key, "tickets", "/v1/bulk-cancellations", body, target=draw.name)
+
+
+def new_autoplay(who: str, key: str, customer: str, games: int, method: str) -> Request:
+    """Buy every draw of the lottery from now on."""
+    body = {
+        "lottery": AUTOPLAY_LOTTERY, "offer_id": OFFER["offer_id"], "games": games, "payment_method": method,
+        "schedule": {"cadence": "every_draw"},
+    }  # fmt: skip
+    path = f"/v1/customers/{customer}/autoplays"
+    return Request("create_autoplay", who, key, "tickets", path, body, customer=customer)
+
+
+def autoplay_action(who: str, key: str, autoplay: str, what: str) -> Request:
+    """Pause, resume, skip or cancel, whatever has happened since somebody looked."""
+    path, body = f"/v1/autoplays/{autoplay}/{what}", {"reason": text_of(key)}
+    return Request(f"autoplay_{what}", who, key, "tickets", path, body, target=autoplay, if_match="*")
+
+
+def new_draw(who: str, key: str, draw: Draw, closes_at: datetime) -> Request:
+    """A draw for AutoPlays to buy."""
+    times = {"closes_at": closes_at.isoformat(), "draw_at": (closes_at + timedelta(minutes=5)).isoformat()}
+    path = f"/v1/lotteries/{draw.lottery_id}/draws"
+    return Request("add_draw", who, key, "tickets", path, {"draw_number": draw.number} | times, target=draw.name)

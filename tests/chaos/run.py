@@ -19,10 +19,12 @@ from deploy.local.stack import Stack
 from shared.messaging import KafkaSettings
 from tests.chaos.agents import AGENT, BOSSES, Agents
 from tests.chaos.calling import Caller
+from tests.chaos.catalogue import Catalogue, open_catalogue
 from tests.chaos.observe import Observer, Quiet, published_purchases
 from tests.chaos.rolling import Rolling, roll
 from tests.chaos.saboteur import Damage, Saboteur
-from tests.chaos.shop import CANCELLED_LOTTERY, Shop, Till
+from tests.chaos.shop import Shop, Till
+from tests.chaos.subscriptions import LEAD
 
 REPLICAS = 2
 # Withdrawals of more than this wait for a second person.
@@ -30,6 +32,9 @@ APPROVAL_THRESHOLD = 400
 # Short times where a person would wait for long ones, and the rest as in production.
 ENVIRONMENT = {
     "RECOURSE_LEASE_SECONDS": "5",
+    "RECOURSE_AUTOPLAY_LEAD_HOURS": str(LEAD.total_seconds() / 3600),
+    "RECOURSE_AUTOPLAY_PAUSE_SECONDS": "0.5",
+    "RECOURSE_AUTOPLAY_RETRY_MINUTES": "0.05",
     "RECOURSE_MAIL_SLOW_SECONDS": "2",
     "RECOURSE_WITHDRAWAL_APPROVAL_THRESHOLD": str(APPROVAL_THRESHOLD),
 }
@@ -112,8 +117,9 @@ class Run:
     async def run(self) -> Result:
         """Everything. Raises only when the run itself is broken."""
         started = time.monotonic()
-        self._agents.lottery_id = await self._open_lottery()
-        load = asyncio.gather(self._sell(), self._agents.run())
+        boss = self._tokens[BOSSES[0]]
+        catalogue = await open_catalogue(self._stack.service_url("tickets"), boss)
+        load = asyncio.gather(self._sell(), self._agents.run(catalogue))
         try:
             await self._saboteur.run(self._plan.rounds)
             quiet_from = time.monotonic()
@@ -126,7 +132,7 @@ class Run:
             await self._till.close()
         quiet, waiting_for = await self._quiet(quiet_from)
         self._say("reading everything, and comparing")
-        comparison, records = await self._compare()
+        comparison, records = await self._compare(catalogue)
         seconds = time.monotonic() - started
         rolling = await self._roll(records) if self._plan.rolling else {}
         answers = Counter(_answer_name(attempt) for attempt in self._caller.attempts)
@@ -135,17 +141,6 @@ class Run:
             len({record["event_id"] for record in records}), self._till.repeated, answers, self._caller.given_up,
             quiet, waiting_for, comparison, rolling,
         )  # fmt: skip
-
-    async def _open_lottery(self) -> str:
-        """The lottery whose draws are cancelled: calls name it by its id."""
-        url = f"{self._stack.service_url('tickets')}/v1/lotteries"
-        headers = {"Authorization": f"Bearer {self._tokens[BOSSES[0]]}", "Idempotency-Key": "open the lottery"}
-        body = {"name": CANCELLED_LOTTERY}
-        async with (
-            aiohttp.ClientSession(raise_for_status=True) as http,
-            http.post(url, json=body, headers=headers) as response,
-        ):
-            return str((await response.json())["lottery_id"])
 
     async def _sell(self) -> None:
         interval = 0.25
@@ -163,7 +158,7 @@ class Run:
             return None, quiet.waiting_for
         return time.monotonic() - since, ""
 
-    async def _compare(self) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+    async def _compare(self, catalogue: Catalogue) -> tuple[dict[str, Any], list[dict[str, Any]]]:
         records = await published_purchases(self._kafka)
         facts = {
             "purchases": records, "calls": self._caller.attempts, "approval_threshold": APPROVAL_THRESHOLD,
@@ -171,7 +166,7 @@ class Run:
         headers = {"Authorization": f"Bearer {self._tokens[BOSSES[0]]}"}
         async with aiohttp.ClientSession(headers=headers) as http:
             names = sorted({record["data"]["customer"]["id"] for record in records})
-            observed = await Observer(self._stack, http).observe(names, self._agents.lottery_id)
+            observed = await Observer(self._stack, http).observe(names, catalogue)
         return await asyncio.to_thread(compare_in_a_process, facts, observed, self._folder), records
 
     async def _roll(self, records: list[dict[str, Any]]) -> dict[str, Rolling]:
@@ -197,7 +192,7 @@ def compare_in_a_process(facts: dict[str, Any], observed: dict[str, Any], folder
 
 
 def _answer_name(attempt: dict[str, Any]) -> str:
-    status, body = attempt["status"], attempt["body"]
+    status, body = attempt["status"], attempt["answer"]
     if status is None:
         return "no answer"
     code = body.get("code") if isinstance(body, dict) and status >= 300 else None

@@ -18,6 +18,7 @@ from tests.support.stack import temporary_state_dir
 Json = dict[str, Any]
 HAPPENED = (
     "tickets cancelled", "payments refused", "held withdrawals decided", "tickets cancelled in bulk", "draws cancelled",
+    "orders of autoplays",
 )  # fmt: skip
 SHORT = Plan(rounds=14, seed=20261122, purchases=6, calls=10)
 
@@ -157,6 +158,41 @@ def _draw_goes_on(observed: Json) -> None:
     next(draw for draw in observed["draws"] if draw["state"] == "cancelled")["state"] = "open"
 
 
+def _autoplay(observed: Json) -> Json:
+    """An AutoPlay that nobody touched, and that has ordered something."""
+    for seen in observed["customers"].values():
+        for autoplay in seen["autoplays"]:
+            events = {entry["event"] for entry in autoplay["timeline"]}
+            if "ran" in events and events <= {"created", "ran", "payment_confirmed"}:
+                found: Json = autoplay
+                return found
+    raise LookupError("each AutoPlay was touched")
+
+
+def _lost_autoplay(observed: Json) -> None:
+    lost = _autoplay(observed)
+    observed["customers"][lost["customer_id"]]["autoplays"].remove(lost)
+
+
+def _lost_run(observed: Json) -> None:
+    autoplay = _autoplay(observed)
+    number = autoplay["runs"].pop()["draw_number"]
+    autoplay["timeline"] = [entry for entry in autoplay["timeline"] if entry["draw_number"] != number]
+
+
+def _run_with(name: str, value: Any) -> Callable[[Json], None]:
+    def tamper(observed: Json) -> None:
+        next(run for run in _autoplay(observed)["runs"] if run["status"] == "paid")[name] = value
+
+    return tamper
+
+
+def _ran_while_paused(observed: Json) -> None:
+    timeline = _autoplay(observed)["timeline"]
+    ran = next(number for number, entry in enumerate(timeline) if entry["event"] == "ran")
+    timeline[ran - 1]["status"] = "paused"
+
+
 def _another_dead_letter(observed: Json) -> None:
     observed["leftovers"]["accounts"]["dead_letters"] = 1
 
@@ -195,6 +231,11 @@ TAMPERING: dict[str, Callable[[Json], None]] = {
     "a bulk cancellation counts more than it cancelled": _job_with("accepted", 1),
     "a bulk cancellation counts less than was refunded": _job_with("refunded", -1),
     "a cancelled draw goes on": _draw_goes_on,
+    "an AutoPlay was lost": _lost_autoplay,
+    "an AutoPlay did not meet a draw": _lost_run,
+    "an AutoPlay did not pay a draw": _run_with("status", "retrying"),
+    "an AutoPlay ordered a draw once more": _run_with("attempts", 2),
+    "an AutoPlay ran while it was paused": _ran_while_paused,
     "points are missing": _without("points", kind="earned"),
     "points are there twice": _twice("points", kind="earned"),
     "a mail is not on record": _without("correspondence", status="delivered"),
@@ -213,6 +254,14 @@ def test_the_model_notices_when(what: str, folder: Path) -> None:
     assert compare(facts, observed)["differences"] == []
     TAMPERING[what](observed)
     assert compare(facts, observed)["differences"] != []
+
+
+def test_the_model_notices_an_order_of_an_autoplay_under_two_event_ids(folder: Path) -> None:
+    facts = json.loads((folder / "facts.json").read_text())
+    observed = json.loads((folder / "observed.json").read_text())
+    order = next(record for record in facts["purchases"] if record["data"]["purchase_id"].startswith("ap-"))
+    facts["purchases"].append(order | {"offset": order["offset"] + 10**6, "event_id": "another"})
+    assert "the number of event ids" in compare(facts, observed)["differences"][0]["what"]
 
 
 async def test_a_rolling_restart_fails_no_request(

@@ -1,6 +1,6 @@
 """Rules that every call keeps, whatever it asks: one key, one effect, one answer; nothing for what never was."""
 
-from tests.chaos.model.facts import Call, Facts, Findings
+from tests.chaos.model.facts import Call, Facts, Findings, calls_of_all
 
 REFUSALS = {
     "cancel": {
@@ -10,6 +10,12 @@ REFUSALS = {
     "cancel_order": {(404, "order_not_found")},
     "cancel_draw": {(404, "draw_not_found"), (409, "draw_already_cancelled")},
     "sweep_draw": {(404, "draw_not_found"), (409, "draw_not_cancelled")},
+    "create_autoplay": {(404, "customer_not_found")},
+    "autoplay_pause": {(409, "autoplay_cancelled")},
+    "autoplay_resumption": {(409, "autoplay_cancelled"), (409, "autoplay_not_paused")},
+    "autoplay_skips": {(409, "autoplay_cancelled"), (409, "autoplay_paused"), (409, "no_next_draw")},
+    "autoplay_cancellation": {(409, "autoplay_cancelled")},
+    "add_draw": {(409, "draw_exists")},
     "withdraw": {(422, "insufficient_balance"), (404, "customer_not_found")},
     "approve": {(409, "withdrawal_decided"), (403, "second_person_required")},
     "reject": {(409, "withdrawal_decided"), (403, "second_person_required")},
@@ -18,7 +24,7 @@ REFUSALS = {
 
 def check_calls(facts: Facts, findings: Findings) -> None:
     """All calls of all customers, and those about strangers."""
-    for calls in (list(facts.bulks.values()), *(customer.calls for customer in facts.customers.values())):
+    for calls in calls_of_all(facts):
         for call in calls:
             _check_answers(call, findings)
             _check_not_found(calls, call, findings)

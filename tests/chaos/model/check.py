@@ -2,9 +2,10 @@
 
 from collections import defaultdict
 
+from tests.chaos.model.autoplays import Autoplays
 from tests.chaos.model.bulk import Bulks, Fate
 from tests.chaos.model.calls import check_calls
-from tests.chaos.model.facts import Customer, Facts, Findings, Json, read_facts
+from tests.chaos.model.facts import Customer, Facts, Findings, Json, calls_of_all, read_facts
 from tests.chaos.model.ledger import Ledger, Replay
 from tests.chaos.model.loyalty import check_points
 from tests.chaos.model.mails import check_mails
@@ -47,8 +48,10 @@ class Comparison:
         self._check_money()
         _check_leftovers(observed["leftovers"], findings)
         self._totals |= Bulks(facts, self._fates, findings).check(observed["bulk_cancellations"], observed["draws"])
-        self._totals["open calls"] += sum(call.open for each in facts.customers.values() for call in each.calls)
-        self._totals["open calls"] += sum(call.open for call in facts.bulks.values())
+        charged = {order: booked for ledger in self._ledgers for order, booked in ledger.charged.items()}
+        found = [autoplay for seen in observed["customers"].values() for autoplay in seen["autoplays"]]
+        self._totals |= Autoplays(facts, charged, observed["autoplay_draws"], findings).check(found)
+        self._totals["open calls"] = sum(call.open for calls in calls_of_all(facts) for call in calls)
         self._totals["mails received"] = len(observed["mails"])
         return {"differences": findings.differences, "totals": dict(sorted(self._totals.items()))}
 

@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any
 
 Json = dict[str, Any]
+OF_CUSTOMERS = frozenset({"cancel", "withdraw", "approve", "reject"})
 BULK = frozenset({"cancel_order", "cancel_draw", "sweep_draw"})
 
 
@@ -36,11 +37,20 @@ def instant(text: str) -> datetime:
 
 @dataclass(frozen=True)
 class Purchase:
-    """The first publication of a purchase; later ones under any event id mean nothing new."""
+    """The first publication of a purchase; later ones under any of the `event_ids` mean nothing new."""
 
-    event_id: str
+    event_ids: list[str]
     failed: bool
     data: Json
+
+    @property
+    def event_id(self) -> str:
+        return self.event_ids[0]
+
+    @property
+    def of_autoplay(self) -> bool:
+        """Whether the platform itself ordered it."""
+        return self.id.startswith("ap-")
 
     @property
     def id(self) -> str:
@@ -93,6 +103,7 @@ class Call:
     target: str | None
     amount: int
     text: str
+    body: Json
     attempts: list[Attempt] = field(default_factory=list)
 
     @property
@@ -143,35 +154,41 @@ class Customer:
 class Facts:
     """Everything, by customer; `strays` are calls about customers and tickets that never were.
 
+    Calls about what is not one customer's are by their text, or in lists.
+
     Withdrawals of more than `approval_threshold` wait for a second person.
     """
 
     customers: dict[str, Customer]
     strays: list[Call]
     bulks: dict[str, Call]
+    autoplay_creations: list[Call]
+    autoplay_actions: dict[str, Call]
+    draw_additions: list[Call]
     approval_threshold: int
 
 
 def read_facts(document: Json) -> Facts:
     """Bring the records of the topic and the calls into order."""
     customers: dict[str, Customer] = {}
-    seen: set[str] = set()
+    seen: dict[str, list[str]] = {}
     owner: dict[str, str] = {}
     calls = _calls(document["calls"])
     bulks = {call.text: call for call in calls if call.operation in BULK}
     for record in sorted(document["purchases"], key=lambda record: (record["partition"], record["offset"])):
         data = record["data"]
-        if data["purchase_id"] in seen:
+        if (event_ids := seen.get(data["purchase_id"])) is not None:
+            event_ids += [] if record["event_id"] in event_ids else [record["event_id"]]
             continue
-        seen.add(data["purchase_id"])
+        seen[data["purchase_id"]] = event_ids = [record["event_id"]]
         customer = customers.setdefault(data["customer"]["id"], Customer(data["customer"]["id"], bulks))
         failed = ".failed." in record["type"]
-        customer.purchases.append(Purchase(record["event_id"], failed, data))
+        customer.purchases.append(Purchase(event_ids, failed, data))
         owner.update({ticket["id"]: customer.id for ticket in data["tickets"] if not failed})
     strays = []
     for call in calls:
         name = owner.get(call.target or "", "") if call.operation == "cancel" else call.customer
-        if call.operation in BULK:
+        if call.operation not in OF_CUSTOMERS:
             continue
         if name not in customers:
             strays.append(call)
@@ -181,7 +198,15 @@ def read_facts(document: Json) -> Facts:
             customers[name].withdrawals.append(call)
         else:
             customers[name].decisions.append(call)
-    return Facts(customers, strays, bulks, document["approval_threshold"])
+    return Facts(
+        customers,
+        strays,
+        bulks,
+        [call for call in calls if call.operation == "create_autoplay"],
+        {call.text: call for call in calls if call.operation.startswith("autoplay_")},
+        [call for call in calls if call.operation == "add_draw"],
+        document["approval_threshold"],
+    )
 
 
 def _calls(attempts: list[Json]) -> list[Call]:
@@ -199,9 +224,21 @@ def _calls(attempts: list[Json]) -> list[Call]:
                 target=each["target"],
                 amount=each["amount"],
                 text=each["text"],
+                body=each["body"],
             ),
         )
-        found[identity].append(Attempt(each["started"], each["ended"], each["status"], each["body"]))
+        found[identity].append(Attempt(each["started"], each["ended"], each["status"], each["answer"]))
     for identity, call in calls.items():
         call.attempts = sorted(found[identity], key=lambda attempt: attempt.started)
     return list(calls.values())
+
+
+def calls_of_all(facts: Facts) -> list[list[Call]]:
+    """All calls but the strays, those about the same kind of thing together."""
+    return [
+        list(facts.bulks.values()),
+        facts.autoplay_creations,
+        list(facts.autoplay_actions.values()),
+        facts.draw_additions,
+        *(customer.calls for customer in facts.customers.values()),
+    ]

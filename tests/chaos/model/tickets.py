@@ -15,10 +15,12 @@ EVENTS = {
     "cancellation_requested": ("C", "cancelling"),
     "reversal_credited": ("V", "cancelled"),
     "reversal_refused": ("X", "limbo"),
+    "resolved_cancelled": ("S", "cancelled"),
 }
 # The lives that a ticket may have, by whether its order was charged: a payment may be overdue in between, and a
-# cancellation may come before the payment.
+# cancellation may come before the payment. What an AutoPlay orders again is cancelled, without a word to the customer.
 LIVES = {True: re.compile(r"BO?P(CV)?|BCV"), False: re.compile(r"BO?R|BCX")}
+ORDERED_AGAIN = re.compile(r"BO?RS")
 REFUSED_FOR = {
     "ticket_already_cancelling": "C",
     "ticket_already_cancelled": "V",
@@ -74,6 +76,8 @@ def _check_life(life: str, purchase: Purchase, ledger: Ledger, findings: Finding
     charged = ledger.charged.get(purchase.id)
     if charged is None:
         findings.wrong(where, "its order is not in the ledger")
+    elif purchase.of_autoplay and not charged and ORDERED_AGAIN.fullmatch(life):
+        return
     elif not LIVES[charged].fullmatch(life):
         findings.wrong(where, f"has the life {life}, but its order was {'' if charged else 'not '}charged")
 
