@@ -22,9 +22,9 @@ class Autoplays:
         self._charged = charged
         self._draws = {draw["draw_number"]: draw for draw in draws}
         self._findings = findings
-        self._actions = facts.autoplay_actions
-        self._creations = facts.autoplay_creations
-        self._additions = facts.draw_additions
+        self._actions = facts.others_of(*EVENTS)
+        self._creations = list(facts.others_of("create_autoplay").values())
+        self._additions = list(facts.others_of("add_draw").values())
         self._orders: dict[str, dict[int, list[Purchase]]] = defaultdict(lambda: defaultdict(list))
         for customer in facts.customers.values():
             for purchase in customer.completed:

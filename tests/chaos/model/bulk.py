@@ -30,6 +30,7 @@ class Bulks:
     by_reason: dict[str, Json] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
+        self.calls = self.facts.others_of("cancel_order", "cancel_draw", "sweep_draw")
         for customer in self.facts.customers.values():
             for purchase in customer.completed:
                 for ticket in purchase.data["tickets"]:
@@ -40,7 +41,7 @@ class Bulks:
         """Compare all jobs and draws; returns figures."""
         for job in jobs:
             self._check_job(job)
-        for call in self.facts.bulks.values():
+        for call in self.calls.values():
             self._check_call(call)
         self._check_draws(draws)
         return {
@@ -50,7 +51,7 @@ class Bulks:
         }
 
     def _check_job(self, job: Json) -> None:
-        where, findings, call = f"bulk {job['bulk_id']}", self.findings, self.facts.bulks.get(job["reason"])
+        where, findings, call = f"bulk {job['bulk_id']}", self.findings, self.calls.get(job["reason"])
         if call is None or job["reason"] in self.by_reason:
             findings.wrong(where, "nobody asked for it, or not twice")
             return
@@ -99,7 +100,7 @@ class Bulks:
     def _check_draws(self, draws: list[Json]) -> None:
         cancelled = {draw_of(draw): draw for draw in draws if draw["state"] == "cancelled"}
         causes: dict[str, list[Call]] = defaultdict(list)
-        for call in self.facts.bulks.values():
+        for call in self.calls.values():
             if call.operation == "cancel_draw" and call.text in self.by_reason:
                 causes[call.target or ""].append(call)
             self._check_refusals(call, cancelled)
@@ -116,7 +117,7 @@ class Bulks:
         where = f"call {call.operation} {call.key} of {call.target}"
         earlier = [
             each.accepted.ended
-            for each in self.facts.bulks.values()
+            for each in self.calls.values()
             if each.operation == "cancel_draw" and each.target == call.target and each.accepted
         ]
         for attempt in call.attempts:

@@ -1,6 +1,8 @@
 """Rules that every call keeps, whatever it asks: one key, one effect, one answer; nothing for what never was."""
 
-from tests.chaos.model.facts import Call, Facts, Findings, calls_of_all
+from collections import defaultdict
+
+from tests.chaos.model.facts import Call, Facts, Findings
 
 REFUSALS = {
     "cancel": {
@@ -24,10 +26,12 @@ REFUSALS = {
 
 def check_calls(facts: Facts, findings: Findings) -> None:
     """All calls of all customers, and those about strangers."""
-    for calls in calls_of_all(facts):
-        for call in calls:
-            _check_answers(call, findings)
-            _check_not_found(calls, call, findings)
+    about: dict[tuple[str, str, str | None], list[Call]] = defaultdict(list)
+    for call in facts.calls:
+        _check_answers(call, findings)
+        about[call.operation, call.customer, call.target].append(call)
+    for calls in about.values():
+        _check_not_found(calls, findings)
     for call in facts.strays:
         for attempt in call.attempts:
             answered_404 = attempt.unknown or attempt.status == 404
@@ -46,13 +50,13 @@ def _check_answers(call: Call, findings: Findings) -> None:
             findings.expect(not earlier, _name(call), f"was refused ({attempt.code}) after it had been accepted")
 
 
-def _check_not_found(calls: list[Call], call: Call, findings: Findings) -> None:
-    """What one answer knew, a later one may not have forgotten."""
-    same = [other for other in calls if (other.operation, other.target) == (call.operation, call.target)]
-    known = [each.ended for other in same for each in other.attempts if not each.unknown and each.status != 404]
-    for attempt in call.attempts:
-        forgotten = attempt.status == 404 and any(moment < attempt.started for moment in known)
-        findings.expect(not forgotten, _name(call), "was answered 404 about what was known before")
+def _check_not_found(calls: list[Call], findings: Findings) -> None:
+    """What one answer knew, a later one may not have forgotten; all ask for the same."""
+    known = [each.ended for call in calls for each in call.attempts if not each.unknown and each.status != 404]
+    for call in calls:
+        for attempt in call.attempts:
+            forgotten = attempt.status == 404 and any(moment < attempt.started for moment in known)
+            findings.expect(not forgotten, _name(call), "was answered 404 about what was known before")
 
 
 def _name(call: Call) -> str:

@@ -5,7 +5,7 @@ from collections import defaultdict
 from tests.chaos.model.autoplays import Autoplays
 from tests.chaos.model.bulk import Bulks, Fate
 from tests.chaos.model.calls import check_calls
-from tests.chaos.model.facts import Customer, Facts, Findings, Json, calls_of_all, read_facts
+from tests.chaos.model.facts import Customer, Facts, Findings, Json, read_facts
 from tests.chaos.model.ledger import Ledger, Replay
 from tests.chaos.model.loyalty import check_points
 from tests.chaos.model.mails import check_mails
@@ -51,7 +51,7 @@ class Comparison:
         charged = {order: booked for ledger in self._ledgers for order, booked in ledger.charged.items()}
         found = [autoplay for seen in observed["customers"].values() for autoplay in seen["autoplays"]]
         self._totals |= Autoplays(facts, charged, observed["autoplay_draws"], findings).check(found)
-        self._totals["open calls"] = sum(call.open for calls in calls_of_all(facts) for call in calls)
+        self._totals["open calls"] = sum(call.open for call in facts.calls)
         self._totals["mails received"] = len(observed["mails"])
         return {"differences": findings.differences, "totals": dict(sorted(self._totals.items()))}
 
@@ -63,7 +63,7 @@ class Comparison:
         for name, value in {"balance": ledger.balance, "held": replay.holds.sum}.items():
             findings.equal(seen["balance"][name], value, customer.id, name)
         findings.equal(seen["balance"]["available"], ledger.balances[-1][1], customer.id, "available")
-        lives = check_tickets(customer, ledger, seen["tickets"], seen["timelines"], findings)
+        lives = check_tickets(customer, self._facts.others, ledger, seen, findings)
         check_points(customer, lives, seen["points"], seen["points_balance"], findings)
         unconfirmed = check_mails(customer, lives, seen["correspondence"], self._mails, findings)
         for row in seen["tickets"]:

@@ -7,7 +7,6 @@ from typing import Any
 
 Json = dict[str, Any]
 OF_CUSTOMERS = frozenset({"cancel", "withdraw", "approve", "reject"})
-BULK = frozenset({"cancel_order", "cancel_draw", "sweep_draw"})
 
 
 class Findings:
@@ -119,13 +118,9 @@ class Call:
 
 @dataclass
 class Customer:
-    """What outsiders know of one customer. `purchases` are in the order of publication.
-
-    `bulks` are the calls for bulk cancellations, by their text: of all customers.
-    """
+    """What outsiders know of one customer. `purchases` are in the order of publication."""
 
     id: str
-    bulks: dict[str, Call]
     purchases: list[Purchase] = field(default_factory=list)
     cancellations: list[Call] = field(default_factory=list)
     withdrawals: list[Call] = field(default_factory=list)
@@ -154,59 +149,62 @@ class Customer:
 class Facts:
     """Everything, by customer; `strays` are calls about customers and tickets that never were.
 
-    Calls about what is not one customer's are by their text, or in lists.
-
-    Withdrawals of more than `approval_threshold` wait for a second person.
+    `others` are the calls that are not about one customer's money or ticket, by their text. Withdrawals of more than
+    `approval_threshold` wait for a second person.
     """
 
     customers: dict[str, Customer]
     strays: list[Call]
-    bulks: dict[str, Call]
-    autoplay_creations: list[Call]
-    autoplay_actions: dict[str, Call]
-    draw_additions: list[Call]
+    others: dict[str, Call]
     approval_threshold: int
+
+    @property
+    def calls(self) -> list[Call]:
+        """All but the strays."""
+        return [*self.others.values(), *(call for customer in self.customers.values() for call in customer.calls)]
+
+    def others_of(self, *operations: str) -> dict[str, Call]:
+        """Those of some operations."""
+        return {text: call for text, call in self.others.items() if call.operation in operations}
 
 
 def read_facts(document: Json) -> Facts:
     """Bring the records of the topic and the calls into order."""
-    customers: dict[str, Customer] = {}
-    seen: dict[str, list[str]] = {}
-    owner: dict[str, str] = {}
-    calls = _calls(document["calls"])
-    bulks = {call.text: call for call in calls if call.operation in BULK}
-    for record in sorted(document["purchases"], key=lambda record: (record["partition"], record["offset"])):
-        data = record["data"]
-        if (event_ids := seen.get(data["purchase_id"])) is not None:
-            event_ids += [] if record["event_id"] in event_ids else [record["event_id"]]
-            continue
-        seen[data["purchase_id"]] = event_ids = [record["event_id"]]
-        customer = customers.setdefault(data["customer"]["id"], Customer(data["customer"]["id"], bulks))
-        failed = ".failed." in record["type"]
-        customer.purchases.append(Purchase(event_ids, failed, data))
-        owner.update({ticket["id"]: customer.id for ticket in data["tickets"] if not failed})
-    strays = []
-    for call in calls:
-        name = owner.get(call.target or "", "") if call.operation == "cancel" else call.customer
+    customers = _customers(document["purchases"])
+    owner = {
+        ticket["id"]: customer
+        for customer in customers.values()
+        for purchase in customer.completed
+        for ticket in purchase.data["tickets"]
+    }
+    strays, others = [], {}
+    for call in _calls(document["calls"]):
+        customer = owner.get(call.target or "") if call.operation == "cancel" else customers.get(call.customer)
         if call.operation not in OF_CUSTOMERS:
-            continue
-        if name not in customers:
+            others[call.text] = call
+        elif customer is None:
             strays.append(call)
         elif call.operation == "cancel":
-            customers[name].cancellations.append(call)
+            customer.cancellations.append(call)
         elif call.operation == "withdraw":
-            customers[name].withdrawals.append(call)
+            customer.withdrawals.append(call)
         else:
-            customers[name].decisions.append(call)
-    return Facts(
-        customers,
-        strays,
-        bulks,
-        [call for call in calls if call.operation == "create_autoplay"],
-        {call.text: call for call in calls if call.operation.startswith("autoplay_")},
-        [call for call in calls if call.operation == "add_draw"],
-        document["approval_threshold"],
-    )
+            customer.decisions.append(call)
+    return Facts(customers, strays, others, document["approval_threshold"])
+
+
+def _customers(records: list[Json]) -> dict[str, Customer]:
+    customers: dict[str, Customer] = {}
+    seen: dict[str, list[str]] = {}
+    for record in sorted(records, key=lambda record: (record["partition"], record["offset"])):
+        data, event_id = record["data"], record["event_id"]
+        if (event_ids := seen.get(data["purchase_id"])) is not None:
+            event_ids += [] if event_id in event_ids else [event_id]
+            continue
+        seen[data["purchase_id"]] = event_ids = [event_id]
+        customer = customers.setdefault(data["customer"]["id"], Customer(data["customer"]["id"]))
+        customer.purchases.append(Purchase(event_ids, ".failed." in record["type"], data))
+    return customers
 
 
 def _calls(attempts: list[Json]) -> list[Call]:
@@ -231,14 +229,3 @@ def _calls(attempts: list[Json]) -> list[Call]:
     for identity, call in calls.items():
         call.attempts = sorted(found[identity], key=lambda attempt: attempt.started)
     return list(calls.values())
-
-
-def calls_of_all(facts: Facts) -> list[list[Call]]:
-    """All calls but the strays, those about the same kind of thing together."""
-    return [
-        list(facts.bulks.values()),
-        facts.autoplay_creations,
-        list(facts.autoplay_actions.values()),
-        facts.draw_additions,
-        *(customer.calls for customer in facts.customers.values()),
-    ]

@@ -34,9 +34,13 @@ def life_of(timeline: list[Json]) -> str:
 
 
 def check_tickets(
-    customer: Customer, ledger: Ledger, listed: list[Json], timelines: dict[str, list[Json]], findings: Findings
+    customer: Customer, others: dict[str, Call], ledger: Ledger, seen: Json, findings: Findings
 ) -> dict[str, str]:
-    """Compare all tickets of a customer; returns the life of each as letters."""
+    """Compare all tickets of a customer; returns the life of each as letters.
+
+    `others` has the calls for bulk cancellations by their text.
+    """
+    listed, timelines = seen["tickets"], seen["timelines"]
     rows = {row["ticket_id"]: row for row in listed}
     wanted = {ticket["id"] for purchase in customer.completed for ticket in purchase.data["tickets"]}
     findings.equal(len(rows), len(listed), customer.id, "number of different tickets listed")
@@ -54,7 +58,9 @@ def check_tickets(
             _check_timeline(timeline, row["status"], findings, where)
             _check_life(life, purchase, ledger, findings, where)
             _check_causes(timeline, purchase, ticket, ledger, findings, where)
-            _check_cancellation(customer, purchase, ticket, timeline, life, findings, where)
+            calls = [call for call in customer.cancellations if call.target == ticket["id"]]
+            bulks = _bulks_of(others, timeline, {purchase.id, draw_of(ticket)})
+            _check_cancellation(calls, bulks, timeline, life, findings, where)
     return lives
 
 
@@ -105,20 +111,19 @@ def _check_causes(
     findings.equal(causes.get("purchased"), purchase.event_id, where, "cause of the purchase")
 
 
+def _bulks_of(others: dict[str, Call], timeline: list[Json], targets: set[str]) -> list[Call]:
+    """The bulk cancellations that the timeline names, and that are about the ticket's order or draw."""
+    named = [others[entry["reason"]] for entry in timeline if entry["reason"] in others]
+    return [call for call in named if call.target in targets]
+
+
 def _check_cancellation(
-    customer: Customer,
-    purchase: Purchase,
-    ticket: Json,
-    timeline: list[Json],
-    life: str,
-    findings: Findings,
-    where: str,
+    calls: list[Call], bulks: list[Call], timeline: list[Json], life: str, findings: Findings, where: str
 ) -> None:
-    calls = [call for call in customer.cancellations if call.target == ticket["id"]]
     requests = [entry["reason"] for entry in timeline if entry["event"] == "cancellation_requested"]
-    by_reason = {call.text: call for call in calls}
+    by_reason = {call.text: call for call in (*calls, *bulks)}
     for reason in requests:
-        call = by_reason.get(reason) or _bulk_of(customer, reason, purchase, ticket)
+        call = by_reason.get(reason)
         findings.expect(call is not None, where, f"nobody asked for the cancellation {reason}")
         may_be = call is None or call.accepted is not None or call.open
         findings.expect(may_be, where, f"the refused cancellation {reason} took effect")
@@ -127,11 +132,6 @@ def _check_cancellation(
             findings.expect(call.text in requests, where, f"the accepted cancellation {call.text} had no effect")
             findings.equal(call.accepted.body["status"], "cancelling", where, "status in the answer")
         _check_refusals(call, life, requests, findings, where)
-
-
-def _bulk_of(customer: Customer, reason: str, purchase: Purchase, ticket: Json) -> Call | None:
-    call = customer.bulks.get(reason)
-    return call if call is not None and call.target in {purchase.id, draw_of(ticket)} else None
 
 
 def _check_refusals(call: Call, life: str, requests: list[str], findings: Findings, where: str) -> None:
