@@ -99,8 +99,10 @@ class AutoplayCommandsApi:
     ) -> RenderedReply[AutoplayDetail]:
         """One that is paused, or that stopped because its payment failed. Draws closed meanwhile are not missed."""
 
-        async def resume(_: Transaction, seen: _Seen) -> tuple[Fact, Run | None]:
-            return seen.fact(Event.RESUMED, body.reason), None
+        async def resume(transaction: Transaction, seen: _Seen) -> tuple[Fact, Run | None]:
+            key = (seen.autoplay.customer_id, seen.autoplay.autoplay_id)
+            retrying = bool(await run_store.retrying_of(transaction.connection, [key]))
+            return replace(seen.fact(Event.RESUMED, body.reason), retrying=retrying), None
 
         return await self._once(ctx, path.autoplay_id, "autoplays.resume", resume)
 

@@ -179,7 +179,8 @@ class Autoplay:
 class Fact:
     """What happened, when, and by whom; which draw and which order it is about, if any, and why.
 
-    `resume_at` is the end of a pause, `terms` are those after a change.
+    `resume_at` is the end of a pause, `terms` are those after a change. `retrying` says of what runs again that a
+    payment is to be tried again.
     """
 
     event: Event
@@ -191,6 +192,7 @@ class Fact:
     order_id: str | None = None
     resume_at: datetime | None = None
     terms: Terms | None = None
+    retrying: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -239,6 +241,8 @@ def apply(autoplay: Autoplay, fact: Fact) -> Autoplay | Ignored | Refused:
     decision = TRANSITIONS[autoplay.state][fact.event]
     if not isinstance(decision, State):
         return decision
+    if fact.retrying and decision is State.ACTIVE:
+        decision = State.RETRYING
     after = replace(autoplay, state=decision, version=autoplay.version + 1, terms=fact.terms or autoplay.terms)
     if fact.event in {Event.RESUMED, Event.PAUSE_ELAPSED, Event.CHANGED}:
         after = replace(after, running_since=fact.at)

@@ -81,10 +81,12 @@ class AutoplayRunner:
             now, keys = await store.elapsed_pauses(connection, limit=piece.limit, left_out=piece.left_out)
             piece.taken = await _locked(connection, keys)
             changes = Changes(await store.by_keys(connection, piece.taken))
+            retrying = await run_store.retrying_of(connection, piece.taken)
             for autoplay in changes.all():
                 if autoplay.resume_at is None or autoplay.resume_at > now:
                     continue
-                entry = changes.apply(autoplay.autoplay_id, Fact(Event.PAUSE_ELAPSED, now, ACTOR))
+                fact = Fact(Event.PAUSE_ELAPSED, now, ACTOR, retrying=autoplay.autoplay_id in retrying)
+                entry = changes.apply(autoplay.autoplay_id, fact)
                 if isinstance(entry, Entry):
                     for event in announcements(entry):
                         transaction.publish(event)

@@ -147,6 +147,28 @@ async def test_what_was_paid_after_all_is_not_bought_again(shop: Partition, api:
     assert (len(await purchases(shop)), await runs(api, autoplay_id)) == (1, [(1, "paid", 1, None)])
 
 
+@pytest.mark.parametrize("elapsed", [False, True])
+async def test_what_runs_again_with_a_payment_to_try_again_says_so(
+    shop: Partition, api: ApiClient, *, elapsed: bool
+) -> None:
+    autoplay_id = (await create(api)).body["autoplay_id"]
+    await settle_down(runner(shop))
+    (order,) = await purchases(shop)
+    await shop.deliver(order, payment_refused("c1", order.purchase_id, at=datetime.now(UTC)))
+    until = {"until": (datetime.now(UTC) + timedelta(days=3)).date().isoformat()} if elapsed else {}
+    assert (await act(api, autoplay_id, "pause", until)).body["status"] == "paused"
+    if elapsed:
+        await shift(shop, "autoplays", "resume_at", timedelta(days=-4))
+        assert await runner(shop).end_pauses() == 1
+    else:
+        assert (await act(api, autoplay_id, "resumption", {})).body["status"] == "retrying"
+    assert (await detail(api, autoplay_id))["status"] == "retrying"
+    await retry_now(shop)
+    (second,) = (await purchases(shop))[1:]
+    await shop.deliver(second, debited("c1", second.purchase_id))
+    assert (await detail(api, autoplay_id))["status"] == "active"
+
+
 @pytest.mark.parametrize(
     ("action", "expected"),
     [("confirm_paid", (1, "paid", 1, None)), ("cancel_and_refund", (1, "failed", 1, "tickets_cancelled"))],
