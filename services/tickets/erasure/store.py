@@ -1,4 +1,4 @@
-"""Taking what agents wrote about a customer out of tickets. Codes and what services reported stay."""
+"""Taking what agents and shops wrote about a customer out of tickets. Codes and what services reported stay."""
 
 from collections.abc import Sequence
 
@@ -21,7 +21,7 @@ _REASONS = (
 
 
 async def erase_reasons(connection: Connection, customer_ids: Sequence[str]) -> list[str]:
-    """Erase the reasons that agents gave for what they did for these locked customers.
+    """Erase the reasons that agents gave for what they did for these locked customers, and why orders of theirs failed.
 
     Returns the ids of the bulk cancellations of whole orders whose reasons went as well.
     """
@@ -32,6 +32,12 @@ async def erase_reasons(connection: Connection, customer_ids: Sequence[str]) -> 
                   and {condition}""",  # noqa: S608 - constants
             customer_ids, ERASED,
         )  # fmt: skip
+    # What a shop said of an order that failed may name anything.
+    await connection.execute(
+        """update orders set failure_reason = $2
+           where customer_id = any($1::text[]) and outcome = 'failed' and failure_reason <> $2""",
+        customer_ids, ERASED,
+    )  # fmt: skip
     rows = await connection.fetch(
         """update bulk_cancellations set reason = $2
            where kind = 'order' and reason <> $2

@@ -74,3 +74,12 @@ async def test_who_may_not_see_personal_data_sees_none_in_reasons(partition: Par
         assert WORDS in str((await api.get(f"/v1/{path}", role="agent")).body)
         masked = str((await api.get(f"/v1/{path}", role="viewer")).body)
         assert "a•••@example.com, •••• ••• 156, has moved" in masked, masked
+
+
+@pytest.mark.requirement("A4")
+async def test_why_an_order_failed_is_erased(partition: Partition, api: ApiClient) -> None:
+    for customer_id in ("c1", "c2"):
+        await partition.deliver(failed_purchase(customer_id, f"o-{customer_id}", "card of Ada Novák declined"))
+    await partition.deliver(CustomerErased(customer_id="c1", version=3, erased_at=datetime.now(UTC)))
+    reasons = [(await api.get(f"/v1/orders/o-{name}")).body["failure_reason"] for name in ("c1", "c2")]
+    assert reasons == ["Erased", "card of Ada Novák declined"]
