@@ -44,7 +44,7 @@ async def insert_orders(connection: Connection, orders: Sequence[Order]) -> dict
     One that failed and is taken after all, when its customer has tried again, counts as new: it is returned with the
     order that failed.
     """
-    # The look-up sees the orders as they were before the statement, by the small index of the failed ones.
+    # A row that is updated has an xmax. The look-up of those sees the orders as they were before the statement.
     rows = await connection.fetch(
         f"""with new as (
                insert into orders (order_id, customer_id, ordered_at, outcome, failure_reason, checkout_id, receipt_id,
@@ -61,12 +61,11 @@ async def insert_orders(connection: Connection, orders: Sequence[Order]) -> dict
                    currency = excluded.currency
                where orders.outcome = 'failed' and excluded.outcome = 'completed'
                  and orders.customer_id = excluded.customer_id
-               returning customer_id, order_id)
+               returning order_id, xmax <> 0 as was_there)
            select new.order_id, failed.*
            from new left join lateral (
                select {ORDER_COLUMNS} from orders o
-               where o.customer_id = new.customer_id and o.order_id = new.order_id and o.outcome = 'failed'
-               offset 0) failed on true""",  # noqa: S608 - constants
+               where new.was_there and o.order_id = new.order_id offset 0) failed on true""",  # noqa: S608 - constants
         *zip(*(_order_columns(order) for order in orders), strict=True),
     )
     return {new: order_of(failed) if failed[0] is not None else None for new, *failed in rows}
