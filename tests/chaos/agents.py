@@ -90,6 +90,9 @@ class Agents:
 
     async def _cancel_draw(self) -> None:
         draw = Draw(self._lottery_id, CANCELLED_LOTTERY, self._shop.draw())
+        if self._rng.random() < 0.2:
+            # AutoPlays buy it now, or try again to pay it.
+            draw = self._subscriptions.draw(ago=self._rng.randint(0, 3))
         await self._caller.vary(lambda: self._draw_request(draw))
 
     def _draw_request(self, draw: Draw) -> Request:

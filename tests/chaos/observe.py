@@ -100,17 +100,20 @@ class Quiet:
 
 
 _UNFINISHED = {
-    "tickets": "select (select count(*) from tickets where state in ('purchased', 'cancelling'))"
-    " + (select count(*) from bulk_cancellations where state <> 'completed')"
-    " + (select count(*) from autoplays where recheck)"
-    " + (select count(*) from autoplay_runs r join autoplays a using (customer_id, autoplay_id)"
-    "    where r.state = 'pending' or (r.state = 'retrying' and a.state in ('active', 'retrying')))"
-    " + (select count(*) from draws d where exists (select from autoplays a where a.lottery = d.lottery"
-    "        and a.state in ('active', 'retrying') and a.running_since < d.closes_at)"
-    "    and not exists (select from autoplay_draws w where w.lottery = d.lottery and w.draw_number = d.draw_number"
-    "        and w.finished_at is not null))",
-    "notifications": "select (select count(*) from outgoing) + (select count(*) from correspondence"
-    " where status = 'pending')",
+    "tickets": """select
+        (select count(*) from tickets where state in ('purchased', 'cancelling'))
+        + (select count(*) from bulk_cancellations where state <> 'completed')
+        + (select count(*) from autoplays where recheck)
+        + (select count(*) from autoplay_runs r join autoplays a using (customer_id, autoplay_id)
+           where r.state = 'pending' or (r.state = 'retrying' and a.state in ('active', 'retrying')))
+        + (select count(*) from draws d
+           where d.outcome is distinct from 'cancelled'
+             and exists (select from autoplays a where a.lottery = d.lottery and a.state in ('active', 'retrying')
+                             and a.running_since < d.closes_at)
+             and not exists (select from autoplay_draws w where w.lottery = d.lottery
+                                 and w.draw_number = d.draw_number and w.finished_at is not null))""",
+    "notifications": """select (select count(*) from outgoing)
+        + (select count(*) from correspondence where status = 'pending')""",
 }
 
 

@@ -51,10 +51,13 @@ class Subscriptions:
                 lambda: requests.autoplay_action(self._agent, self._caller.key(what), autoplay, what)
             )
 
+    def draw(self, *, ago: int = 0) -> Draw:
+        """The one that is due next, or one that was due so many before."""
+        number = (datetime.now(UTC) - self._shop.opened_at) // DRAW_EVERY + 1
+        return Draw(self.lottery_id, AUTOPLAY_LOTTERY, max(number - ago, 1))
+
     async def add_draw(self) -> None:
         """The next one, which may have been added by somebody else."""
-        elapsed = datetime.now(UTC) - self._shop.opened_at
-        number = elapsed // DRAW_EVERY + 1
-        draw = Draw(self.lottery_id, AUTOPLAY_LOTTERY, number)
-        closes_at = self._shop.opened_at + number * DRAW_EVERY + LEAD
+        draw = self.draw()
+        closes_at = self._shop.opened_at + draw.number * DRAW_EVERY + LEAD
         await self._caller.vary(lambda: requests.new_draw(self._boss, self._caller.key("draw"), draw, closes_at))

@@ -130,10 +130,10 @@ class Autoplays:
         self._done.add(reason)
 
     def _check_untouched(self, autoplay: Json, runs: dict[int, Json], where: str) -> None:
-        """Nobody did anything to it, so it has ordered each draw that closed after it was created."""
+        """Nobody did anything to it, so it has ordered each draw that closed since and was not cancelled."""
         created = instant(autoplay["created_at"])
         for number, draw in self._draws.items():
-            if instant(draw["closes_at"]) > created:
+            if instant(draw["closes_at"]) > created and draw["state"] != "cancelled":
                 bought = number in runs and runs[number]["attempts"] > 0
                 self._findings.expect(bought, where, f"has not ordered draw {number}")
                 paid = autoplay["payment_method"] == "balance" or (bought and runs[number]["status"] == "paid")

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from tests.chaos.model.facts import Call, Facts, Findings, Json
 
 # By the code of a ticket's refusal: what its life must have.
-REFUSED_FOR = {"ticket_already_cancelling": "C", "ticket_already_cancelled": "V", "ticket_in_limbo": "[ROX]"}
+REFUSED_FOR = {"ticket_already_cancelling": "C", "ticket_already_cancelled": "[VS]", "ticket_in_limbo": "[ROX]"}
 
 
 @dataclass(frozen=True)
@@ -31,6 +31,7 @@ class Bulks:
 
     def __post_init__(self) -> None:
         self.calls = self.facts.others_of("cancel_order", "cancel_draw", "sweep_draw")
+        self.reasons = {reason for fate in self.fates.values() for reason in fate.requests}
         for customer in self.facts.customers.values():
             for purchase in customer.completed:
                 for ticket in purchase.data["tickets"]:
@@ -94,8 +95,10 @@ class Bulks:
             body = call.accepted.body
             shown = body["bulk"] if call.operation == "cancel_draw" else body
             self.findings.equal(shown["bulk_id"], job and job["bulk_id"], where, "the job")
-        if call.target not in self.tickets:
-            self.findings.expect(job is None, where, "has a job, and nobody bought such a thing")
+        if call.operation == "cancel_order" and call.target not in self.tickets:
+            self.findings.expect(job is None, where, "has a job, and nobody bought such an order")
+        if job is None:
+            self.findings.expect(call.text not in self.reasons, where, "cancelled tickets, and has no job")
 
     def _check_draws(self, draws: list[Json]) -> None:
         cancelled = {draw_of(draw): draw for draw in draws if draw["state"] == "cancelled"}

@@ -47,7 +47,8 @@ class Comparison:
         self._check_strange_mails()
         self._check_money()
         _check_leftovers(observed["leftovers"], findings)
-        self._totals |= Bulks(facts, self._fates, findings).check(observed["bulk_cancellations"], observed["draws"])
+        draws = [*observed["draws"], *observed["autoplay_draws"]]
+        self._totals |= Bulks(facts, self._fates, findings).check(observed["bulk_cancellations"], draws)
         charged = {order: booked for ledger in self._ledgers for order, booked in ledger.charged.items()}
         found = [autoplay for seen in observed["customers"].values() for autoplay in seen["autoplays"]]
         self._totals |= Autoplays(facts, charged, observed["autoplay_draws"], findings).check(found)

@@ -2,7 +2,7 @@
 
 import re
 
-from tests.chaos.model.bulk import draw_of
+from tests.chaos.model.bulk import REFUSED_FOR, draw_of
 from tests.chaos.model.facts import Call, Customer, Findings, Json, Purchase, instant
 from tests.chaos.model.ledger import Ledger
 
@@ -21,11 +21,6 @@ EVENTS = {
 # cancellation may come before the payment. What an AutoPlay orders again is cancelled, without a word to the customer.
 LIVES = {True: re.compile(r"BO?P(CV)?|BCV"), False: re.compile(r"BO?R|BCX")}
 ORDERED_AGAIN = re.compile(r"BO?RS")
-REFUSED_FOR = {
-    "ticket_already_cancelling": "C",
-    "ticket_already_cancelled": "V",
-    "ticket_in_limbo": "[ROX]",
-}
 
 
 def life_of(timeline: list[Json]) -> str:
