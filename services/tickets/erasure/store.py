@@ -32,12 +32,7 @@ async def erase_reasons(connection: Connection, customer_ids: Sequence[str]) -> 
                   and {condition}""",  # noqa: S608 - constants
             customer_ids, ERASED,
         )  # fmt: skip
-    # What a shop said of an order that failed may name anything.
-    await connection.execute(
-        """update orders set failure_reason = $2
-           where customer_id = any($1::text[]) and outcome = 'failed' and failure_reason <> $2""",
-        customer_ids, ERASED,
-    )  # fmt: skip
+    await erase_failures(connection, customer_ids)
     rows = await connection.fetch(
         """update bulk_cancellations set reason = $2
            where kind = 'order' and reason <> $2
@@ -46,3 +41,14 @@ async def erase_reasons(connection: Connection, customer_ids: Sequence[str]) -> 
         customer_ids, ERASED,
     )  # fmt: skip
     return [row[0] for row in rows]
+
+
+async def erase_failures(connection: Connection, customer_ids: Sequence[str]) -> None:
+    """Erase what shops said of failed orders, for those of these locked customers that were erased."""
+    await connection.execute(
+        """update orders o set failure_reason = $2
+           from customers c
+           where c.customer_id = any($1::text[]) and c.details_version > 0 and c.first_name is null
+             and o.customer_id = c.customer_id and o.outcome = 'failed' and o.failure_reason <> $2""",
+        customer_ids, ERASED,
+    )  # fmt: skip

@@ -6,6 +6,7 @@ from typing import TypeVar
 from services.tickets.bulk.store import go_on
 from services.tickets.customers.store import Named, save_names
 from services.tickets.draws.store import learn
+from services.tickets.erasure.store import erase_failures
 from services.tickets.orders import store
 from services.tickets.orders.domain import BoughtTicket, NewOrder, Order, Outcome
 from services.tickets.orders.store import Purchase
@@ -54,6 +55,7 @@ class PurchaseEvents:
         """Record the orders that were not taken, with the reason; they have no tickets."""
         fresh, _ = await _record(batch, Outcome.FAILED)
         await _learn_names(batch, fresh)
+        await erase_failures(batch.connection, sorted({event.key for event in fresh}))
         batch.arrived(*(cause_of(event.data.purchase_id) for event in fresh))
 
 
