@@ -11,12 +11,16 @@ import orjson
 from shared.contracts import Event
 from shared.db import Connection, Statement, insert_rows, insertion
 from shared.ids import uuid7
-from shared.messaging.cloudevents import payload_of
+from shared.messaging.cloudevents import MAX_VALUE_BYTES, payload_of
 
 _COLUMNS = {
     "id": "uuid", "aggregatetype": "text", "aggregateid": "text", "type": "text", "payload": "bytea",
     "occurred_at": "timestamptz", "traceparent": "text",
 }  # fmt: skip
+
+
+class TooLargeError(ValueError):
+    """The event is larger than any reader takes. In the outbox it would be lost to them, or stop the relay."""
 
 
 class Prepared(NamedTuple):
@@ -48,12 +52,19 @@ class OutboxRow(NamedTuple):
 
     @classmethod
     def of(cls, event: Event | Prepared, *, at: datetime, traceparent: str) -> Self:
-        """The row of an event."""
+        """The row of an event.
+
+        Raises:
+            TooLargeError: it has more bytes than the value of an event may have.
+        """
         if isinstance(event, Prepared):
             contract, key, data = event
             payload = orjson.dumps(data, option=orjson.OPT_UTC_Z)
-            return cls(uuid7(), contract.topic, key, contract.type, payload, at, traceparent)
-        return cls(uuid7(), event.topic, event.key(), event.type, payload_of(event), at, traceparent)
+        else:
+            contract, key, payload = type(event), event.key(), payload_of(event)
+        if len(payload) > MAX_VALUE_BYTES:
+            raise TooLargeError(f"{contract.type}: {len(payload)} bytes are more than {MAX_VALUE_BYTES}")
+        return cls(uuid7(), contract.topic, key, contract.type, payload, at, traceparent)
 
 
 @dataclass(frozen=True, slots=True)
