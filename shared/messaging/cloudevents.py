@@ -182,7 +182,11 @@ def _structured(record: Record, content_type: bytes) -> _Attributes:
 
 def _payload(document: Mapping[str, Any]) -> bytes:
     if "data" in document:
-        return orjson.dumps(document["data"])
+        try:
+            return orjson.dumps(document["data"])
+        except orjson.JSONEncodeError as error:
+            # It reads what is nested more deeply than what it writes.
+            raise _NotAnEventError("malformed_json", f"data: {error}") from error
     try:
         # How libraries write data that the publisher gave them as bytes.
         return b64decode(document["data_base64"], validate=True)

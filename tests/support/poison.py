@@ -69,6 +69,13 @@ KINDS: dict[str, tuple[str, Publication]] = {
         "malformed_json",
         record(b"{", event_headers(changed={"content-type": b"application/cloudevents+json"})),
     ),
+    "deeply nested in a structured event": (
+        "malformed_json",
+        record(
+            b'{"specversion": "1.0", "id": "1", "source": "s", "type": "t", "data": ' + b"[" * 300 + b"]" * 300 + b"}",
+            event_headers(changed={"content-type": b"application/cloudevents+json"}),
+        ),
+    ),
     "deeply nested": ("malformed_json", record(b"[" * 100_000 + b"]" * 100_000)),
     "too large": ("too_large", record(b'"' + b"x" * (5 * MAX_VALUE_BYTES) + b'"')),
     "as large as a record can be": ("too_large", record(b"\x00\xff" * 4_990_000)),

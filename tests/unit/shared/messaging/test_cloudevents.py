@@ -61,6 +61,12 @@ def _structured(**members: object) -> Record:
     return Record("purchases", 0, 7, None, (content_type,), json.dumps(DOCUMENT | members).encode())
 
 
+def _nested(depth: int) -> Record:
+    record = _structured(data=0)
+    record.value = (record.value or b"").replace(b'"data": 0', b'"data": ' + b"[" * depth + b"]" * depth)
+    return record
+
+
 @pytest.mark.parametrize(
     "data", [{"data": PurchaseCompleted.example}, {"data_base64": base64.b64encode(EXAMPLE).decode()}], ids=list
 )
@@ -90,6 +96,7 @@ def test_data_is_json_by_whatever_name_its_type_has(content_type: str) -> None:
         (_structured(data_base64=7), "not_a_cloudevent", "data_base64"),
         (_structured(data_base64="e30"), "not_a_cloudevent", "data_base64"),
         (_structured(data_base64="eyc="), "malformed_json", "JSON"),
+        (_nested(300), "malformed_json", "Recursion"),
         (_record(ce_specversion=None), "not_a_cloudevent", "specversion"),
         (_record(ce_id=None), "not_a_cloudevent", "id"),
         (_record(ce_source=""), "not_a_cloudevent", "source"),
