@@ -9,6 +9,7 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.errors import KafkaError
 
+from shared.messaging.header_names import read_any_header_name
 from shared.messaging.records import Record
 from shared.messaging.security import security_options
 from shared.settings import KafkaAccess
@@ -74,6 +75,7 @@ def make_producer(settings: KafkaSettings, *, client_id: str) -> AIOKafkaProduce
 
 def make_consumer(settings: KafkaSettings, *, group: str | None, client_id: str) -> AIOKafkaConsumer:
     """A consumer that decodes nothing and commits nothing by itself."""
+    read_any_header_name()
     return AIOKafkaConsumer(
         bootstrap_servers=settings.bootstrap_servers,
         **settings.security,

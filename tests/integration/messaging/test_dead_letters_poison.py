@@ -4,7 +4,9 @@ from collections import Counter
 
 import aiokafka
 import orjson
+from aiokafka.record.default_records import _DefaultRecordBatchBuilderPy
 
+from shared.ids import uuid7
 from shared.messaging import KafkaSettings
 from shared.messaging.follow import follow
 from shared.messaging.operator import letter_groups
@@ -107,6 +109,37 @@ async def test_a_header_without_a_value_is_no_poison(probe: Probe) -> None:
     probe.consumer()
     await eventually(lambda: _is_count(probe, "dead_letters", 1))
     await eventually(lambda: _is_count(probe, "effects", 1))
+
+
+async def test_the_name_of_a_header_need_not_be_text(probe: Probe) -> None:
+    headers = [*event_headers(), (_Octets("x-\xff"), b"1")]
+    producer = aiokafka.AIOKafkaProducer(bootstrap_servers=probe.kafka.bootstrap_servers)
+    await producer.start()
+    topic = probe.kafka.full_name(TOPIC)
+    for values in ([payload("c0")], [payload("c1"), b"{", payload("c2")], [payload("c3")]):
+        batch = producer.create_batch()
+        batch._builder = _DefaultRecordBatchBuilderPy(2, 0, 0, -1, -1, 0, 16_384)
+        for value in values:
+            ce_id = ("ce_id", str(uuid7()).encode())
+            batch.append(timestamp=None, key=b"k", value=value, headers=[*headers, ce_id])
+        await (await producer.send_batch(batch, topic, partition=0))
+    await producer.stop()
+    probe.consumer()
+    async with probe.relay():
+        await eventually(lambda: _is_count(probe, "effects", 4))
+        await eventually(lambda: _is_count(probe, "outbox", 0))
+    assert await probe.fetch("select customer_id from effects order by n") == [("c0",), ("c1",), ("c2",), ("c3",)]
+    (published,) = await _dead(probe.kafka)
+    assert published.header("x-\\xff") == "1"
+
+
+class _Octets(str):
+    """A name whose characters stand for single octets."""
+
+    __slots__ = ()
+
+    def encode(self, encoding: str = "", errors: str = "") -> bytes:
+        return super().encode("latin-1")
 
 
 async def test_a_record_seen_twice_is_one_letter(probe: Probe) -> None:
