@@ -172,13 +172,16 @@ async def replay_letters(
 async def discard_letters(
     processor: Processor, transaction: Transaction, letter_ids: Sequence[UUID], *, actor: str, note: str
 ) -> list[Outcome]:
-    """Give dead letters up, for ever, and apply what is parked behind them.
+    """Give dead letters up, for ever and with their copies, and apply what is parked behind them.
 
     Ids that name no letter have no outcome.
     """
     outcomes = []
-    for letter in await _lock_letters(transaction, letter_ids):
+    letters = await _lock_letters(transaction, letter_ids)
+    for letter, item in zip(letters, processor.decode([letter.record for letter in letters]), strict=True):
         if letter.state == "dead":
+            if isinstance(item, Received):
+                await claim_events(transaction.connection, consumer=processor.consumer, events=[item])
             await _settle(processor, transaction, letter, "discarded", actor, note)
         outcomes.append(await _outcome(transaction, letter))
     return outcomes

@@ -11,7 +11,7 @@ from shared.messaging.breaker import Breaker
 from shared.messaging.cloudevents import Decoder
 from shared.messaging.dead_letters import DeadLetter, letter_for_event, letter_for_record, store_letters
 from shared.messaging.deferred import keep_waiting, park, parked_keys, take_overdue, take_waiting
-from shared.messaging.progress import FencedError, Move, claim_events, move_offsets, release_events
+from shared.messaging.progress import FencedError, Move, claim_events, known_events, move_offsets, release_events
 from shared.messaging.records import Decoded, Ignored, Received, Record, Undecodable
 from shared.messaging.unit_of_work import Transaction, UnitOfWork
 from shared.messaging.waves import waves
@@ -211,7 +211,16 @@ class Processor:
                 if key is not None:
                     halted.add(key)
         await store_letters(transaction, consumer=self.consumer, letters=letters)
-        await park(transaction.connection, consumer=self.consumer, items=parked)
+        await self._park(transaction, parked)
+
+    async def _park(self, transaction: Transaction, items: Sequence[tuple[str, Received[Event] | Undecodable]]) -> None:
+        # A copy of what was applied may lie there for longer than the inbox remembers.
+        events = [item for _, item in items if isinstance(item, Received)]
+        known = await known_events(transaction.connection, consumer=self.consumer, events=events)
+        fresh = [
+            (key, item) for key, item in items if not isinstance(item, Received) or (item.source, item.id) not in known
+        ]
+        await park(transaction.connection, consumer=self.consumer, items=fresh)
 
     def _ordering_key(self, item: Decoded) -> str | None:
         """The customer whose events must stay in order with this one."""

@@ -75,6 +75,21 @@ async def claim_events(
     return [event for identity, event in first.items() if identity in fresh]
 
 
+async def known_events(
+    connection: Connection, *, consumer: str, events: Sequence[Received[Event]]
+) -> set[tuple[str, str]]:
+    """The sources and ids of those events that were taken in before."""
+    if not events:
+        return set()
+    rows = await connection.fetch(
+        """select source, event_id from inbox
+           join unnest($2::text::text[], $3::text::text[]) as e (source, event_id) using (source, event_id)
+           where consumer = $1""",
+        consumer, array([event.source for event in events]), array([event.id for event in events]),
+    )  # fmt: skip
+    return {(row[0], row[1]) for row in rows}
+
+
 async def release_events(connection: Connection, *, consumer: str, events: Sequence[Received[Event]]) -> None:
     """Undo `claim_events` for events that were not applied after all."""
     if not events:

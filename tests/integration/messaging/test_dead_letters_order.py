@@ -10,9 +10,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from shared.contracts import PointsAwarded
+from shared.messaging import Publication
 from shared.messaging.operator import replay_letters
 from tests.support.dead_letters import Faults, Ward, run, ward_of
-from tests.support.messaging import points
+from tests.support.messaging import SOURCE, points
 from tests.support.poison import payload, record, violation
 from tests.support.stack import Infra
 
@@ -59,6 +60,31 @@ async def test_a_discard_gives_the_letter_up_and_lets_the_others_go(ward: Ward) 
     assert await ward.discard(letter) == "discarded"
     assert await ward.effects("c1") == [2, 3]
     assert await ward.replay(letter) == "settled"
+    await _nothing_is_left(ward)
+
+
+async def test_copies_of_what_was_given_up_are_not_applied(ward: Ward) -> None:
+    ward.faults.throws = lambda _, entry: int(entry) == 1
+    copy = Publication.of(points("c1", 1), source=SOURCE, event_id="once")
+    await ward.deliver(copy, copy, points("c1", 2))
+    ward.faults.mend()
+    assert await ward.discard((await ward.letters())[0]) == "discarded"
+    assert await ward.effects("c1") == [2]
+    await ward.deliver(copy)
+    assert await ward.effects("c1") == [2]
+    await _nothing_is_left(ward)
+
+
+async def test_copies_of_what_was_applied_are_not_parked(ward: Ward) -> None:
+    """They would be let go at any time, when the inbox may have forgotten what was applied."""
+    ward.faults.throws = lambda _, entry: int(entry) == 2
+    copy = Publication.of(points("c1", 1), source=SOURCE, event_id="once")
+    await ward.deliver(copy, points("c1", 2), copy, points("c1", 3))
+    await ward.deliver(copy)
+    assert await ward.count("parked_events") == 1
+    ward.faults.mend()
+    assert await ward.replay((await ward.letters())[0]) == "replayed"
+    assert await ward.effects("c1") == [1, 2, 3]
     await _nothing_is_left(ward)
 
 
