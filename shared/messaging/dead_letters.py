@@ -7,6 +7,8 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from uuid import UUID
 
+import asyncpg
+
 from shared.contracts import Event
 from shared.db import Connection
 from shared.ids import uuid7
@@ -79,19 +81,30 @@ def _text(detail: str) -> str:
 
 
 async def store_letters(transaction: Transaction, *, consumer: str, letters: Sequence[DeadLetter]) -> None:
-    """Keep the letters, park the keys behind them and publish them on their dead-letter topics."""
+    """Keep the letters, park the keys behind them and publish them on their dead-letter topics.
+
+    Raises SerializationError, which passes, where a key was parked behind another letter meanwhile.
+    """
     for letter in letters:
         stored = await _insert(transaction.connection, consumer, letter)
         if letter.parks:
-            await transaction.connection.execute(
-                """insert into parked_keys (consumer, ordering_key, dead_letter_id)
-                   values ($1, $2, $3) on conflict (consumer, ordering_key) do update
-                       set dead_letter_id = excluded.dead_letter_id, parked_at = excluded.parked_at, is_open = false
-                       where parked_keys.is_open""",
-                consumer, letter.ordering_key, stored,
-            )  # fmt: skip
+            await _park_key(transaction.connection, consumer, letter, stored)
         transaction.outbox.append(_publication(consumer, replace(letter, id=stored)))
         _count(letter)
+
+
+async def _park_key(connection: Connection, consumer: str, letter: DeadLetter, stored: UUID) -> None:
+    parked = await connection.fetchval(
+        """insert into parked_keys (consumer, ordering_key, dead_letter_id)
+           values ($1, $2, $3) on conflict (consumer, ordering_key) do update
+               set dead_letter_id = excluded.dead_letter_id, parked_at = excluded.parked_at, is_open = false
+               where parked_keys.is_open
+           returning true""",
+        consumer, letter.ordering_key, stored,
+    )  # fmt: skip
+    if not parked and stored == letter.id:
+        # Nothing would wait for this letter. When it is tried again it is parked behind the other one.
+        raise asyncpg.SerializationError("another partition parked this customer just now")
 
 
 def _count(letter: DeadLetter) -> None:

@@ -5,16 +5,19 @@ import itertools
 from collections.abc import AsyncIterator
 from random import Random
 
+import asyncpg
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from shared.contracts import PointsAwarded
-from shared.messaging import Publication
+from shared.messaging import Publication, Received
+from shared.messaging.dead_letters import letter_for_event, store_letters
 from shared.messaging.operator import replay_letters
+from shared.messaging.records import Record
 from tests.support.dead_letters import Faults, Ward, run, ward_of
-from tests.support.messaging import SOURCE, points
-from tests.support.poison import payload, record, violation
+from tests.support.messaging import SOURCE, eventually, points
+from tests.support.poison import event_headers, payload, record, violation
 from tests.support.stack import Infra
 
 
@@ -61,6 +64,33 @@ async def test_a_discard_gives_the_letter_up_and_lets_the_others_go(ward: Ward) 
     assert await ward.effects("c1") == [2, 3]
     assert await ward.replay(letter) == "settled"
     await _nothing_is_left(ward)
+
+
+async def test_of_two_letters_that_one_customer_gets_at_once_one_waits_behind_the_other(ward: Ward) -> None:
+    """Each of two partitions has an event of the customer, and neither sees in time that the other's fails."""
+    ward.faults.rejects = lambda *_: True
+    other = PointsAwarded.topic + "-elsewhere"
+    processor = ward.partition.processor
+    (event,) = processor.decode([Record(other, 0, 0, b"c1", event_headers(), payload("c1"))])
+    assert isinstance(event, Received)
+    async with ward.partition.unit_of_work.begin() as transaction:
+        letter = letter_for_event(event, "not_wanted", "", parks=True)
+        await store_letters(transaction, consumer=processor.consumer, letters=[letter])
+        meanwhile = asyncio.create_task(ward.deliver(points("c1", 2)))
+        await eventually(lambda: _is_waiting(ward))
+    with pytest.raises(asyncpg.SerializationError):
+        await meanwhile
+    await ward.deliver(points("c1", 2))
+    assert await ward.letters() == [letter.id]
+    assert await ward.count("parked_events") == 1
+    ward.faults.mend()
+    assert await ward.replay(letter.id) == "replayed"
+    assert await ward.effects("c1") == [1, 2]
+    await _nothing_is_left(ward)
+
+
+async def _is_waiting(ward: Ward) -> bool:
+    return bool(await ward.partition.fetch("select from pg_locks where not granted and locktype = 'transactionid'"))
 
 
 async def test_copies_of_what_was_given_up_are_not_applied(ward: Ward) -> None:
