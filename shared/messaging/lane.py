@@ -15,12 +15,14 @@ from shared.telemetry.metrics import counter
 log = get_logger(__name__)
 
 FIRST_PAUSE, LONGEST_PAUSE = 0.1, 2.0
+# Records that are as large as they may be would otherwise fill gigabytes before they are as many as they may be.
+FULL_BYTES = 8_000_000
 _applied = counter("recourse_events_applied_total", "Records applied", ("topic",))
 _retries = counter("recourse_batch_retries_total", "Batches tried again after a passing fault", ("topic",))
 
 
 class Lane:
-    """A partition, and at most `limit` of its records, from its stored offset on.
+    """A partition, and at most `limit` of its records, fewer when they are large, from its stored offset on.
 
     Calls `on_change` when there is more to apply, and `look_again` when it wants records and did not before, or the
     other way round.
@@ -51,6 +53,7 @@ class Lane:
         self._on_change = on_change
         self._look_again = look_again
         self._records: list[Any] = []
+        self._bytes = 0
         self._pause = FIRST_PAUSE
         self.task = self._start(0.0)
 
@@ -62,7 +65,7 @@ class Lane:
     def room(self) -> int:
         """How many more records it takes; 0 while it would be few, and as long as it does not know where it stands."""
         room = self._limit - len(self._records)
-        return room if self.offset is not None and 2 * room >= self._limit else 0
+        return room if self.offset is not None and 2 * room >= self._limit and self._bytes < FULL_BYTES else 0
 
     def receive(self, messages: Sequence[Any]) -> None:
         """Take the records that follow; without a position they are dropped, and read again from the stored one."""
@@ -71,6 +74,7 @@ class Lane:
         if not self._records:
             self.waiting_since = asyncio.get_running_loop().time()
         self._records.extend(messages)
+        self._bytes += sum(map(_size, messages))
         self._on_change()
 
     def take(self, count: int) -> Slice:
@@ -80,6 +84,7 @@ class Lane:
         was_full = not self.room
         taken = self._records[:count]
         del self._records[:count]
+        self._bytes -= sum(map(_size, taken))
         self.waiting_since = asyncio.get_running_loop().time()
         if was_full and self.room:
             self._look_again()
@@ -99,6 +104,7 @@ class Lane:
         self.offset = None
         self.alone = alone
         self._records.clear()
+        self._bytes = 0
         # What was read from the old position comes before the new one is known, and is dropped.
         self._look_again()
         self.task = self._start(self._pause)
@@ -145,3 +151,7 @@ class Lane:
             )  # fmt: skip
         self._client.seek(self.partition, max(offset, start))
         return offset
+
+
+def _size(message: Any) -> int:
+    return sum([len(value or b"") for _, value in message.headers], len(message.value or b""))

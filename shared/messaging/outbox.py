@@ -13,6 +13,8 @@ from shared.db import Connection, Statement, insert_rows, insertion
 from shared.ids import uuid7
 from shared.messaging.cloudevents import MAX_VALUE_BYTES, payload_of
 
+# Of large rows, which dead letters may be, the relay takes no more at a time; the first one whatever its size.
+MAX_READ_BYTES = 16_000_000
 _COLUMNS = {
     "id": "uuid", "aggregatetype": "text", "aggregateid": "text", "type": "text", "payload": "bytea",
     "occurred_at": "timestamptz", "traceparent": "text",
@@ -91,17 +93,19 @@ def outbox_insertion(rows: Sequence[OutboxRow]) -> Statement | None:
 
 
 async def read_outbox(connection: Connection, *, under_way: Sequence[int], limit: int) -> list[PendingRow]:
-    """The oldest rows, but for those under way.
+    """The oldest rows, but for those under way: at most `limit`, and fewer when they are large.
 
     Never "rows above the last one read": a lower number may become visible later, and a later event of the same
     customer, with a higher number, in the same moment.
     """
     rows = await connection.fetch(
         """select sequence, id, aggregatetype, aggregateid, type, payload, occurred_at, traceparent, headers
-           from outbox where sequence <> all($1::bigint[]) order by sequence limit $2""",
-        under_way,
-        limit,
-    )
+           from (select *, sum(coalesce(length(payload), 0) + coalesce(pg_column_size(headers), 0))
+                               over (order by sequence rows between unbounded preceding and 1 preceding) as before
+                 from outbox where sequence <> all($1::bigint[]) order by sequence limit $2) as oldest
+           where before is null or before < $3 order by sequence""",
+        under_way, limit, MAX_READ_BYTES,
+    )  # fmt: skip
     return [PendingRow(sequence, OutboxRow(*columns)) for sequence, *columns in rows]
 
 

@@ -1,13 +1,16 @@
 """The consumer against the real broker and database: each event once, in order per customer."""
 
 import asyncio
+import random
+from collections.abc import Sequence
 from datetime import timedelta
 
 import asyncpg
 
 from shared.contracts import PointsAwarded, PointsClawedBack
-from shared.messaging import Batch, Handler
+from shared.messaging import Batch, Handler, Publication
 from shared.messaging.progress import forget_old_events
+from shared.messaging.records import Decoded, Record
 from tests.support.messaging import Probe, eventually, points, running_probe, write_effects
 from tests.support.stack import Infra
 
@@ -118,6 +121,32 @@ async def test_of_a_backlog_no_more_is_in_memory_than_keeps_the_database_busy(in
         await eventually(lambda: _reached(probe, 400))
     # The last one begins while there is room for a record.
     assert batch_size < most < 3 * batch_size
+
+
+async def test_of_large_records_few_are_in_memory(infra: Infra) -> None:
+    held, may_go_on = 0, asyncio.Event()
+
+    async def busy(batch: Batch[PointsAwarded]) -> None:
+        await may_go_on.wait()
+        await write_effects(batch)
+
+    async with running_probe(infra, partitions=1) as probe:
+        await probe.publisher.send([Publication("loyalty", None, (), random.randbytes(3_000_000))] * 6)
+        await probe.publish([points("c1", 1)])
+        await probe.publisher.send([Publication("loyalty", None, (), random.randbytes(3_000_000))] * 6)
+        consumer = probe.consumer([Handler(PointsAwarded, busy)])
+        decode = consumer.processor.decode
+
+        def noted(records: Sequence[Record]) -> list[Decoded]:
+            nonlocal held
+            held = max(held, sum(len(record.value or b"") for record in records))
+            return decode(records)
+
+        consumer.processor.decode = noted  # type: ignore[method-assign]
+        await asyncio.sleep(2)
+        may_go_on.set()
+        await eventually(lambda: _count_is(probe, "dead_letters", 12))
+        assert held <= 4 * 3_000_000
 
 
 async def test_progress_is_told_to_kafka_for_lag_tools(probe: Probe) -> None:

@@ -1,10 +1,13 @@
 """The relay against the real broker and database: everything committed is published, in order per customer."""
 
 import asyncio
+from datetime import UTC, datetime
 
 import pytest
 
 from shared.db import Connection
+from shared.ids import uuid7
+from shared.messaging.outbox import OutboxRow, read_outbox
 from tests.support.messaging import Probe, eventually, lock_customers, points
 
 
@@ -178,3 +181,15 @@ async def _note_batches(probe: Probe) -> None:
                create trigger note_batch after delete on outbox referencing old table as gone
                    for each statement execute function note_batch()"""
         )
+
+
+async def test_of_large_rows_few_are_read_at_a_time(probe: Probe) -> None:
+    values = [b"x" * 6_000_000] * 4 + [None]
+    async with probe.unit_of_work.begin() as transaction:
+        at = datetime.now(UTC)
+        transaction.outbox += [OutboxRow(uuid7(), "loyalty", "c1", "t", value, at, None) for value in values]
+    async with probe.database.read() as connection:
+        first = await read_outbox(connection, under_way=[], limit=1000)
+        rest = await read_outbox(connection, under_way=[row.sequence for row in first], limit=1000)
+    assert [row.row.payload for row in first] == values[:3]
+    assert [row.row.payload for row in rest] == values[3:]
