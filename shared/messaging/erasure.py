@@ -19,6 +19,11 @@ async def erase_settled_letters(connection: Connection, customer_ids: Sequence[s
            on conflict do nothing""",
         customer_ids,
     )
+    # Whoever settles one of them now did not see that the customer is erased: after this it is settled, and seen below.
+    await connection.execute(
+        "select from dead_letters where state = 'dead' and ordering_key = any($1::text[]) order by id for update",
+        customer_ids,
+    )
     await connection.execute(f"{_EMPTY} where ordering_key = any($1::text[]) and state <> 'dead'", customer_ids)
 
 

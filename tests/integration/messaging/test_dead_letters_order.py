@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from shared.contracts import PointsAwarded
 from shared.messaging import Publication, Received
 from shared.messaging.dead_letters import letter_for_event, store_letters
-from shared.messaging.operator import replay_letters
+from shared.messaging.erasure import erase_settled_letters
+from shared.messaging.operator import discard_letters, replay_letters
 from shared.messaging.records import Record
 from tests.support.dead_letters import Faults, Ward, run, ward_of
 from tests.support.messaging import SOURCE, eventually, points
@@ -91,6 +92,29 @@ async def test_of_two_letters_that_one_customer_gets_at_once_one_waits_behind_th
 
 async def _is_waiting(ward: Ward) -> bool:
     return bool(await ward.partition.fetch("select from pg_locks where not granted and locktype = 'transactionid'"))
+
+
+async def test_a_letter_that_is_settled_while_its_customer_is_erased_loses_its_record(ward: Ward) -> None:
+    ward.faults.rejects = lambda *_: True
+    await ward.deliver(points("c1", 1))
+    letters = await ward.letters()
+    async with ward.partition.unit_of_work.begin() as transaction:
+        await discard_letters(ward.partition.processor, transaction, letters, actor="operator", note="why")
+        erasure = asyncio.create_task(_erase(ward, "c1"))
+        await eventually(lambda: _is_waiting_or_done(ward, erasure))
+    await erasure
+    assert await ward.partition.fetch("select state, value, detail from dead_letters") == [
+        ("discarded", None, "erased")
+    ]
+
+
+async def _erase(ward: Ward, customer: str) -> None:
+    async with ward.partition.unit_of_work.begin() as transaction:
+        await erase_settled_letters(transaction.connection, [customer])
+
+
+async def _is_waiting_or_done(ward: Ward, task: asyncio.Task[None]) -> bool:
+    return task.done() or await _is_waiting(ward)
 
 
 async def test_copies_of_what_was_given_up_are_not_applied(ward: Ward) -> None:
