@@ -5,6 +5,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import partial
 from uuid import UUID
 
 import asyncpg
@@ -90,7 +91,7 @@ async def store_letters(transaction: Transaction, *, consumer: str, letters: Seq
         if letter.parks:
             await _park_key(transaction.connection, consumer, letter, stored)
         transaction.outbox.append(_publication(consumer, replace(letter, id=stored)))
-        _count(letter)
+        transaction.on_commit(partial(_count, letter))
 
 
 async def _park_key(connection: Connection, consumer: str, letter: DeadLetter, stored: UUID) -> None:
@@ -108,7 +109,7 @@ async def _park_key(connection: Connection, consumer: str, letter: DeadLetter, s
 
 
 def _count(letter: DeadLetter) -> None:
-    """Tell metrics and logs; a transaction that is tried again tells it again."""
+    """Tell metrics and logs."""
     _letters.labels(letter.record.topic, letter.code).inc()
     log.warning(
         "dead letter",

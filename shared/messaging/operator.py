@@ -222,16 +222,15 @@ async def _apply_again(processor: Processor, transaction: Transaction, letter: S
 
 
 async def _handle_again(processor: Processor, transaction: Transaction, event: Received[Event]) -> bool:
-    connection, published = transaction.connection, len(transaction.outbox)
+    connection = transaction.connection
     if not await claim_events(connection, consumer=processor.consumer, events=[event]):
         return True
     try:
-        async with connection.transaction():
+        async with transaction.savepoint():
             rejections = await processor.handle(transaction, [event])
     except Exception as error:
         if is_transient(error):
             raise
-        del transaction.outbox[published:]
         letter = letter_for_event(event, "handler_failed", describe_failure(error), parks=False)
         await store_letters(transaction, consumer=processor.consumer, letters=[letter])
         await release_events(connection, consumer=processor.consumer, events=[event])

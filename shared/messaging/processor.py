@@ -125,14 +125,12 @@ class Processor:
     ) -> None:
         if not events:
             return
-        published = len(transaction.outbox)
         try:
-            async with transaction.connection.transaction():
+            async with transaction.savepoint():
                 await self.handle(transaction, events)
         except Exception as error:
             if is_transient(error):
                 raise
-            del transaction.outbox[published:]
             if len(events) == 1:
                 if counted:
                     self._breaker.failed(events[0].type)

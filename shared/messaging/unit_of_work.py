@@ -6,6 +6,7 @@ State, inbox, consumer offset and outbox commit together, or not at all.
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
+from typing import Any
 
 from shared.contracts import Event
 from shared.db import Connection, Database, Statement, execute_together
@@ -26,6 +27,7 @@ class Transaction:
         self.began_at = datetime.now(UTC)
         self.outbox: list[OutboxRow] = []
         self._last: list[Statement] = []
+        self._on_commit: list[Callable[[], object]] = []
 
     def publish(self, event: Event | Prepared, *, cause: Received[Event] | None = None) -> None:
         """Publish the event when, and only when, this transaction commits. Its trace continues its cause's."""
@@ -35,6 +37,28 @@ class Transaction:
     def write_last(self, statements: Sequence[Statement]) -> None:
         """Run these when the block ends, together with the outbox: one round trip for all of them."""
         self._last += statements
+
+    def on_commit(self, tell: Callable[[], object]) -> None:
+        """Call `tell`, which must not fail, when and only when this transaction has committed: metrics, for one."""
+        self._on_commit.append(tell)
+
+    @asynccontextmanager
+    async def savepoint(self) -> AsyncIterator[None]:
+        """What the block does is undone when it raises, with what it publishes and tells; the transaction goes on."""
+        lists: list[list[Any]] = [self.outbox, self._last, self._on_commit]
+        before = [len(each) for each in lists]
+        try:
+            async with self.connection.transaction():
+                yield
+        except BaseException:
+            for each, length in zip(lists, before, strict=True):
+                del each[length:]
+            raise
+
+    def committed(self) -> None:
+        """Tell those who wait for the commit."""
+        for tell in self._on_commit:
+            tell()
 
     async def finish(self) -> None:
         """Write what waits for the end."""
@@ -64,6 +88,7 @@ class UnitOfWork:
             transaction = Transaction(connection)
             yield transaction
             await transaction.finish()
+        transaction.committed()
         if transaction.outbox:
             for wake in self._on_published:
                 wake()

@@ -55,7 +55,7 @@ class Purchases:
         )
         self._enter(run, Fact(Event.RAN, run.at, ACTOR, draw_number=run.draw.number, order_id=run.order_id))
         self._transaction.publish(purchase(autoplay, run, offer, customer))
-        _runs.labels("bought").inc()
+        self._transaction.on_commit(_runs.labels("bought").inc)
 
     def confirm(self, run: Run, now: datetime) -> None:
         """Note that an order that was refused is paid after all."""
@@ -67,7 +67,7 @@ class Purchases:
         self._enter(
             run, Fact(Event.NOT_RUN, run.at, ACTOR, code=run.code, reason=run.reason, draw_number=run.draw.number)
         )
-        _runs.labels(run.code).inc()
+        self._transaction.on_commit(_runs.labels(run.code).inc)
 
     async def save(self) -> None:
         """Write attempts, states and timelines."""

@@ -1,6 +1,7 @@
 """Behind a dead letter its customer waits, in order; everybody else goes on."""
 
 import asyncio
+import contextlib
 import itertools
 from collections.abc import AsyncIterator
 from random import Random
@@ -115,6 +116,25 @@ async def _erase(ward: Ward, customer: str) -> None:
 
 async def _is_waiting_or_done(ward: Ward, task: asyncio.Task[None]) -> bool:
     return task.done() or await _is_waiting(ward)
+
+
+async def test_what_is_told_of_a_commit_is_told_once_it_has_happened(ward: Ward) -> None:
+    told: list[str] = []
+    begin = ward.partition.unit_of_work.begin
+    async with begin() as transaction:
+        transaction.on_commit(lambda: told.append("kept"))
+        with contextlib.suppress(ZeroDivisionError):
+            async with transaction.savepoint():
+                transaction.on_commit(lambda: told.append("undone"))
+                transaction.publish(points("c1", 1))
+                raise ZeroDivisionError
+        assert told == []
+    with contextlib.suppress(ZeroDivisionError):
+        async with begin() as transaction:
+            transaction.on_commit(lambda: told.append("undone"))
+            raise ZeroDivisionError
+    assert told == ["kept"]
+    assert await ward.count("outbox") == 0
 
 
 async def test_copies_of_what_was_given_up_are_not_applied(ward: Ward) -> None:
