@@ -1,12 +1,15 @@
 """What is published of the life of tickets."""
 
 from collections.abc import Sequence
+from functools import partial
+from typing import Any
 
 from services.tickets.lifecycle.domain import Change
 from services.tickets.lifecycle.table import State
 from services.tickets.orders.domain import BoughtTicket
-from shared.contracts import Event, TicketsInLimbo, TicketsPaid
+from shared.contracts import TicketsInLimbo, TicketsPaid
 from shared.contracts.purchases import PurchasedTicket
+from shared.messaging import Received, Transaction
 from shared.telemetry.metrics import counter
 
 _limbo = counter("recourse_tickets_limbo_total", "Tickets that went to limbo, by what sent them there", ("event",))
@@ -27,16 +30,15 @@ def purchased_ticket(bought: BoughtTicket) -> PurchasedTicket:
     )
 
 
-def announcements(changes: Sequence[Change]) -> list[Event]:
-    """What to publish of the changes that one fact made to tickets of one order: they are paid, or in limbo."""
+def announce(transaction: Transaction, changes: Sequence[Change], *, cause: Received[Any] | None = None) -> None:
+    """Publish what one fact made of tickets of one order: they are paid, or in limbo."""
     paid = [change for change in changes if change.ticket.state is State.PAID]
     limbo = [change for change in changes if change.ticket.limbo is not None]
-    events: list[Event] = []
     if paid:
-        events.append(_tickets_paid(paid))
+        transaction.publish(_tickets_paid(paid), cause=cause)
     if limbo:
-        events.append(_tickets_in_limbo(limbo))
-    return events
+        transaction.publish(_tickets_in_limbo(limbo), cause=cause)
+        transaction.on_commit(partial(_limbo.labels(limbo[0].fact.event).inc, len(limbo)))
 
 
 def _tickets_paid(changes: Sequence[Change]) -> TicketsPaid:
@@ -57,7 +59,6 @@ def _tickets_paid(changes: Sequence[Change]) -> TicketsPaid:
 
 def _tickets_in_limbo(changes: Sequence[Change]) -> TicketsInLimbo:
     order, fact = changes[0].ticket.order, changes[0].fact
-    _limbo.labels(fact.event).inc(len(changes))
     return TicketsInLimbo(
         order_id=order.order_id,
         customer_id=order.customer_id,

@@ -10,7 +10,7 @@ from services.tickets.cancellations.domain import Cancellation
 from services.tickets.cancellations.events import cancellation_requested, ticket_cancelled
 from services.tickets.cancellations.store import insert_cancellations, latest_cancellation
 from services.tickets.lifecycle.domain import Change, Changes, Fact, Ticket
-from services.tickets.lifecycle.events import announcements
+from services.tickets.lifecycle.events import announce
 from services.tickets.lifecycle.store import save_changes, tickets_of_orders, was_paid
 from services.tickets.lifecycle.table import Refused, State
 from services.tickets.limbo.domain import Resolution, was_charged
@@ -80,8 +80,7 @@ async def _follow(transaction: Transaction, before: Ticket, change: Change, canc
         if earlier is not None:
             transaction.publish(ticket_cancelled(earlier, change, charged=charged))
     elif not announced:
-        for announcement in announcements([change]):
-            transaction.publish(announcement)
+        announce(transaction, [change])
 
 
 async def _retry_payment(transaction: Transaction, ticket: Ticket, verdict: Verdict) -> list[Resolved] | Refused:

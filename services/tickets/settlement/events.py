@@ -12,7 +12,7 @@ from services.tickets.cancellations.domain import Cancellation, CancellationStat
 from services.tickets.cancellations.events import cancellation_requested, ticket_cancelled
 from services.tickets.cancellations.store import cancellations_by_id, insert_cancellations, settle_cancellations
 from services.tickets.lifecycle.domain import Change, Changes, Fact
-from services.tickets.lifecycle.events import announcements
+from services.tickets.lifecycle.events import announce
 from services.tickets.lifecycle.store import save_changes, tickets_by_id, tickets_of_orders
 from services.tickets.lifecycle.table import State, TicketEvent
 from services.tickets.orders.domain import Outcome
@@ -113,8 +113,7 @@ async def _settle_payments(batch: Batch[Any], results: Sequence[Result]) -> None
         if ticket_ids is None:
             unknown.append(result)
             continue
-        for announcement in announcements(changes.apply_to_all(ticket_ids, result.fact)):
-            batch.publish(announcement, cause=result.event)
+        announce(batch.transaction, changes.apply_to_all(ticket_ids, result.fact), cause=result.event)
         if result.fact.event is TicketEvent.PAYMENT_CONFIRMED:
             paid |= dict.fromkeys(ticket_ids, result.event)
     refunds = await refund_late_payments(batch.connection, changes, tickets, paid)
@@ -174,8 +173,7 @@ def _settled(cancellation: Cancellation, change: Change) -> Cancellation:
 def _announce_reversal(batch: Batch[Any], result: Result, cancellation: Cancellation, change: Change) -> None:
     if change.ticket.state is State.CANCELLED:
         batch.publish(ticket_cancelled(cancellation, change), cause=result.event)
-    for announcement in announcements([change]):
-        batch.publish(announcement, cause=result.event)
+    announce(batch.transaction, [change], cause=result.event)
 
 
 async def _set_aside(batch: Batch[Any], unknown: Sequence[tuple[Result, str | None]]) -> None:

@@ -6,7 +6,7 @@ from itertools import groupby
 
 from services.tickets.customers.store import lock_free
 from services.tickets.lifecycle.domain import ACTOR, Change, Changes, Fact
-from services.tickets.lifecycle.events import announcements
+from services.tickets.lifecycle.events import announce
 from services.tickets.lifecycle.store import save_changes, tickets_by_id
 from services.tickets.lifecycle.table import TicketEvent
 from services.tickets.settlement.store import overdue_tickets
@@ -49,8 +49,7 @@ class OverduePayments:
             changes = await self._changes(transaction.connection, piece)
             await save_changes(transaction.connection, changes)
             for _, of_order in groupby(changes, key=lambda change: change.ticket.order.order_id):
-                for announcement in announcements(list(of_order)):
-                    transaction.publish(announcement)
+                announce(transaction, list(of_order))
         return len(changes)
 
     async def _changes(self, connection: Connection, piece: Piece[str]) -> list[Change]:
