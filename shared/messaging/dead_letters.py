@@ -128,7 +128,8 @@ async def _insert(connection: Connection, consumer: str, letter: DeadLetter) -> 
            values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)
            on conflict (consumer, topic, partition, record_offset) do update
                set code = excluded.code, detail = excluded.detail, fingerprint = excluded.fingerprint,
-                   ordering_key = excluded.ordering_key, event_id = excluded.event_id,
+                   ordering_key = coalesce(excluded.ordering_key, dead_letters.ordering_key),
+                   event_id = excluded.event_id,
                    event_source = excluded.event_source, event_type = excluded.event_type,
                    record_key = excluded.record_key, headers = excluded.headers, value = excluded.value,
                    traceparent = excluded.traceparent, state = 'dead', attempts = dead_letters.attempts + 1,
@@ -144,7 +145,7 @@ async def _insert(connection: Connection, consumer: str, letter: DeadLetter) -> 
 def _publication(consumer: str, letter: DeadLetter) -> OutboxRow:
     record = letter.record
     headers, value = (*record.headers, *_reasons(consumer, letter)), record.value
-    if len(value or b"") + sum(len(name) + len(content) for name, content in headers) > MAX_LETTER_BYTES:
+    if len(value or b"") + sum(len(name.encode()) + len(content) for name, content in headers) > MAX_LETTER_BYTES:
         headers, value = (*_reasons(consumer, letter), ("dead-letter-omitted", b"too large")), None
     return OutboxRow(
         id=letter.id,
