@@ -148,9 +148,7 @@ class Relay:
                     headers=self._headers(row),
                 )
             futures = await batches.send()
-        for topic, count in Counter(pending.row.topic for pending in rows).items():
-            _published.labels(topic).inc(count)
-        return _UnderWay([pending.sequence for pending in rows], futures)
+        return _UnderWay(rows, futures)
 
     async def _finish(self, connection: Connection, under_way: "_UnderWay") -> None:
         if not under_way.sequences:
@@ -163,6 +161,8 @@ class Relay:
                     future.result()
                 if waiting:
                     await connection.execute("select 1")
+        for topic, count in Counter(under_way.topics).items():
+            _published.labels(topic).inc(count)
         await delete_outbox(connection, under_way.sequences)
         self._published = True
 
@@ -191,8 +191,9 @@ async def _require_writable(connection: Connection) -> None:
 class _UnderWay:
     """Rows that were handed to the producer and are not all acknowledged yet."""
 
-    __slots__ = ("futures", "sequences")
+    __slots__ = ("futures", "sequences", "topics")
 
-    def __init__(self, sequences: list[int], futures: list[asyncio.Future[Any]]) -> None:
-        self.sequences = sequences
+    def __init__(self, rows: Sequence[PendingRow], futures: list[asyncio.Future[Any]]) -> None:
+        self.sequences = [pending.sequence for pending in rows]
+        self.topics = [pending.row.topic for pending in rows]
         self.futures = futures
