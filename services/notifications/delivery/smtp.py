@@ -16,6 +16,8 @@ _ENHANCED_CODE = re.compile(r"[245]\.\d{1,3}\.\d{1,3}(?!\S)")
 _LONGEST_DETAIL = 1000
 _REFUSALS = {4: Outcome.DEFERRED, 5: Outcome.REFUSED}
 _CLOSING = 421
+# Unknown or misplaced commands, and a login that is missing or too weak (RFC 5321, RFC 4954): no word of the recipient.
+_ABOUT_US = {500, 502, 503, 504, 530, 534, 535, 538}
 
 
 class ConnectError(Exception):
@@ -151,8 +153,9 @@ class Connection:
 
 
 def _refusal(code: int, message: str) -> Result:
-    """A reply that is not the hoped-for one: for good, or for now (RFC 5321, 4.2.1)."""
-    return _result(_REFUSALS.get(code // 100, Outcome.DEFERRED), code, message)
+    """A reply that is not the hoped-for one: for good, or for now (RFC 5321, 4.2.1), as is what we can put right."""
+    outcome = Outcome.DEFERRED if code in _ABOUT_US else _REFUSALS.get(code // 100, Outcome.DEFERRED)
+    return _result(outcome, code, message)
 
 
 def _result(outcome: Outcome, code: int | None, detail: str) -> Result:

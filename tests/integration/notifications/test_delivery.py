@@ -95,6 +95,8 @@ async def test_a_refusal_for_good_is_a_hard_bounce(partition: Partition, sink: M
         ("rcpt", ["451 4.7.1 greylisted"], ["deferred", "accepted"]),
         ("rcpt", ["421 4.3.2 going down"], ["deferred", "accepted"]),
         ("rcpt", [HANG_UP], ["deferred", "accepted"]),
+        ("rcpt", ["530 5.7.0 log in first"], ["deferred", "accepted"]),
+        ("data", ["503 5.5.1 bad sequence of commands"], ["deferred", "accepted"]),
         ("data", ["452 4.2.2 mailbox full", "421 4.3.2 going down"], ["deferred", "deferred", "accepted"]),
     ],
 )
