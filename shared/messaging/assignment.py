@@ -144,8 +144,10 @@ class Assignment:
         room = self._batch
         try:
             for lane in lanes:
-                taken.append((lane, lane.take(room)))
-                room -= len(taken[-1][1].decoded)
+                # Those before it may have got more since the batch was cut.
+                if room:
+                    taken.append((lane, lane.take(room)))
+                    room -= len(taken[-1][1].decoded)
             reached = await self._processor.apply_together([each for _, each in taken])
         except Exception as error:  # noqa: BLE001 - whatever stops these partitions must not stop the others
             _tell(error, lanes)
