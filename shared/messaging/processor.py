@@ -2,7 +2,6 @@
 
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import replace
-from functools import partial
 from typing import Any, NamedTuple
 
 from shared.contracts import Event
@@ -114,15 +113,13 @@ class Processor:
         decoded = [
             replace(item, overdue=overdue) if isinstance(item, Received) else item for item in self.decode(records)
         ]
-        await self._take_in(transaction, decoded, partial(self._apply_contained, counted=overdue))
+        await self._take_in(transaction, decoded, self._apply_contained)
 
     async def lock(self, transaction: Transaction, keys: Iterable[str]) -> None:
         """Take the locks of these customers, in the order that keeps two transactions from waiting for each other."""
         await self._lock(transaction.connection, sorted(set(keys)))
 
-    async def _apply_contained(
-        self, transaction: Transaction, events: Sequence[Received[Event]], *, counted: bool
-    ) -> None:
+    async def _apply_contained(self, transaction: Transaction, events: Sequence[Received[Event]]) -> None:
         if not events:
             return
         try:
@@ -132,27 +129,22 @@ class Processor:
             if is_transient(error):
                 raise
             if len(events) == 1:
-                if counted:
+                if events[0].overdue:
                     self._breaker.failed(events[0].type)
                 await self._store_failure(transaction, events[0], error)
                 return
             middle = len(events) // 2
-            await self._apply_contained(transaction, events[:middle], counted=counted)
-            await self._apply_unless_parked(transaction, events[middle:], counted=counted)
+            await self._apply_contained(transaction, events[:middle])
+            await self._apply_unless_parked(transaction, events[middle:])
         else:
-            if counted:
-                self._breaker.succeeded({event.type for event in events})
+            self._breaker.succeeded({event.type for event in events if event.overdue})
 
-    async def _apply_unless_parked(
-        self, transaction: Transaction, events: Sequence[Received[Event]], *, counted: bool
-    ) -> None:
+    async def _apply_unless_parked(self, transaction: Transaction, events: Sequence[Received[Event]]) -> None:
         halted = await self._halted(transaction, events)
         parked = [event for event in events if event.key in halted]
         await release_events(transaction.connection, consumer=self.consumer, events=parked)
         await park(transaction.connection, consumer=self.consumer, items=[(event.key, event) for event in parked])
-        await self._apply_contained(
-            transaction, [event for event in events if event.key not in halted], counted=counted
-        )
+        await self._apply_contained(transaction, [event for event in events if event.key not in halted])
 
     async def handle(self, transaction: Transaction, events: Sequence[Received[Event]]) -> list[Rejection]:
         """Apply claimed events inside an open transaction, and what waited for them; returns what was rejected."""
