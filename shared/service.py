@@ -23,7 +23,7 @@ from shared.audit import AuditApi
 from shared.db import Database, MigrationError, MigrationSource, Schema, SchemaBehindError, is_transient, migrate
 from shared.dead_letters import DeadLettersApi
 from shared.messaging import MIGRATIONS as MESSAGING_MIGRATIONS
-from shared.messaging import AnyHandler, BacklogGauges, Consumer, KafkaSettings, Relay, UnitOfWork
+from shared.messaging import AnyHandler, Consumer, KafkaSettings, Relay, UnitOfWork, backlog_gauges
 from shared.messaging.batch import Lock
 from shared.settings import ServiceSettings, SettingsError, load_settings, slips
 from shared.telemetry.logging import configure_logging, get_logger
@@ -170,7 +170,7 @@ async def _run_parts(
     )
     jobs_stop = asyncio.Event()
     start = partial(_kept_running, schema, jobs_stop)
-    jobs: list[Job] = [*parts.jobs, BacklogGauges(unit_of_work.database).run, partial(_forget_answers, unit_of_work)]
+    jobs: list[Job] = [*parts.jobs, backlog_gauges(unit_of_work.database).run, partial(_forget_answers, unit_of_work)]
     background = [
         start(consumer.run, name="consumer"),
         *(start(partial(job, jobs_stop), name=_name_of(job)) for job in jobs),

@@ -6,6 +6,7 @@ from pathlib import Path
 from services.notifications.correspondence.api import CorrespondenceApi
 from services.notifications.correspondence.events import CorrespondenceEvents
 from services.notifications.correspondence.templates import Templates
+from services.notifications.delivery.jobs import mail_gauges
 from services.notifications.delivery.mail import Sender
 from services.notifications.delivery.smtp import Server
 from services.notifications.delivery.worker import DeliveryWorker
@@ -37,7 +38,7 @@ def build(context: Context[NotificationsSettings]) -> Parts:
             *tracking.handlers(),
         ],
         lock=lock_recipients,
-        jobs=[_worker(context).run],
+        jobs=[_worker(context).run, mail_gauges(context.database).run],
     )
 
 

@@ -20,7 +20,7 @@ from services.tickets.erasure.store import erase_reasons
 from services.tickets.held import SECTIONS
 from services.tickets.lifecycle.api import TicketsApi
 from services.tickets.limbo.api import LimboApi
-from services.tickets.limbo.jobs import LimboGauge
+from services.tickets.limbo.jobs import limbo_gauges
 from services.tickets.orders.api import OrdersApi
 from services.tickets.orders.events import PurchaseEvents
 from services.tickets.prizes.events import PrizeEvents
@@ -80,7 +80,7 @@ def build(context: Context[TicketsSettings]) -> Parts:
             *CustomerEvents(_forget).handlers(),
         ],
         lock=customers.lock,
-        jobs=[overdue.run, runner.run, bulk.run, LimboGauge(context.database).run],
+        jobs=[overdue.run, runner.run, bulk.run, limbo_gauges(context.database).run],
     )
 
 

@@ -21,7 +21,7 @@ whose `reader` fills a `lane` for each; `processor` applies what they hold, deco
 
 from pathlib import Path
 
-from shared.messaging.backlog import BacklogGauges
+from shared.messaging.backlog import backlog_gauges
 from shared.messaging.batch import AnyHandler, Batch, Handler
 from shared.messaging.consumer import Consumer
 from shared.messaging.kafka import KafkaError, KafkaSettings
@@ -36,7 +36,6 @@ MIGRATIONS = Path(__file__).parent / "migrations"
 __all__ = [
     "MIGRATIONS",
     "AnyHandler",
-    "BacklogGauges",
     "Batch",
     "Consumer",
     "EventPublisher",
@@ -49,4 +48,5 @@ __all__ = [
     "Relay",
     "Transaction",
     "UnitOfWork",
+    "backlog_gauges",
 ]

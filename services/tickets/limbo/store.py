@@ -2,18 +2,10 @@
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import NamedTuple
 
 from services.tickets.lifecycle.domain import Ticket
 from services.tickets.lifecycle.store import TICKET_COLUMNS, TICKETS, ticket_of
 from shared.db import Connection
-
-
-class Waiting(NamedTuple):
-    """How many tickets are in limbo, and for how many seconds the oldest has been."""
-
-    tickets: int
-    oldest_seconds: float
 
 
 async def tickets_in_limbo(
@@ -29,15 +21,6 @@ async def tickets_in_limbo(
         *(after or (None, None)), code, limit,
     )  # fmt: skip
     return [ticket_of(row) for row in rows]
-
-
-async def waiting(connection: Connection) -> Waiting:
-    """What the index of the tickets in limbo holds; it is small as long as somebody looks after them."""
-    row = await connection.fetchrow(
-        """select count(*), coalesce(extract(epoch from now() - min(limbo_since)), 0)
-           from tickets where limbo_since is not null"""
-    )
-    return Waiting(0, 0.0) if row is None else Waiting(int(row[0]), max(0.0, float(row[1])))
 
 
 async def ask_again(connection: Connection, ticket_ids: Sequence[str]) -> None:

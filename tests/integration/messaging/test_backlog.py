@@ -1,6 +1,6 @@
 """The gauges that alerts are made of: how long what is stuck has been stuck."""
 
-from shared.messaging import BacklogGauges
+from shared.messaging import backlog_gauges
 from shared.telemetry.metrics import REGISTRY
 from tests.support.messaging import Probe
 
@@ -12,7 +12,7 @@ def _seconds(name: str) -> float:
 
 
 async def test_the_oldest_of_what_is_stuck_is_shown(probe: Probe) -> None:
-    gauges = BacklogGauges(probe.unit_of_work.database)
+    gauges = backlog_gauges(probe.unit_of_work.database)
     await gauges.measure()
     assert [_seconds(f"recourse_{name}_oldest_seconds") for name in ("outbox", "dead_letters", "waiting_events")] == [
         0

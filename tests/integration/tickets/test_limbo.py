@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from services.tickets.limbo.jobs import LimboGauge
+from services.tickets.limbo.jobs import limbo_gauges
 from services.tickets.settlement.jobs import OverduePayments
 from shared.contracts import TicketCancellationRequested, TicketCancelled, TicketsPaid, TicketsPaymentRetried
 from shared.telemetry.metrics import REGISTRY
@@ -221,6 +221,6 @@ async def test_the_gauges_show_how_many_wait_and_how_long(partition: Partition) 
     await partition.fetch(
         "update tickets set limbo_since = now() - interval '2 hours' where ticket_id = 't1' returning 1"
     )
-    await LimboGauge(partition.database).measure()
+    await limbo_gauges(partition.database).measure()
     assert REGISTRY.get_sample_value("recourse_tickets_in_limbo") == 2
     assert 7190 < (REGISTRY.get_sample_value("recourse_tickets_in_limbo_oldest_seconds") or 0) < 7300
