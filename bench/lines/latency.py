@@ -13,20 +13,18 @@ import itertools
 import secrets
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime
-from typing import Any
 
 import aiohttp
-import orjson
-from aiokafka import AIOKafkaConsumer
 
 from bench import backlog
 from bench.environment import Bench
 from bench.figures import Line, Measured, Round, at_most, middle, percentile
 from bench.processes import SideFailedError
+from bench.watch import Watch, watching
 from deploy.local.stack import Stack
-from shared.contracts import PurchaseCompleted, TicketCancelled, TicketsPaid
+from shared.contracts import PurchaseCompleted
 from shared.messaging import EventPublisher, KafkaSettings, Publication
 from shared.messaging.cloudevents import binary_headers
 
@@ -35,23 +33,6 @@ SECONDS = 20.0
 LIMIT_MS = 250
 _PATIENCE = 120.0
 _IDLE_PERCENT = 30.0
-
-
-class Watch:
-    """When each order was reported paid and each ticket cancelled: moments by id."""
-
-    def __init__(self) -> None:
-        self.paid: dict[str, float] = {}
-        self.cancelled: dict[str, float] = {}
-
-    async def follow(self, consumer: Any) -> None:
-        """Read the topic `tickets` until cancelled."""
-        async for message in consumer:
-            kind = dict(message.headers).get("ce_type", b"").decode()
-            if kind == TicketsPaid.type:
-                self.paid[orjson.loads(message.value)["order_id"]] = time.perf_counter()
-            elif kind == TicketCancelled.type:
-                self.cancelled[orjson.loads(message.value)["ticket"]["id"]] = time.perf_counter()
 
 
 class Site:
@@ -106,22 +87,13 @@ async def _site(bench: Bench) -> AsyncIterator[Site]:
     async with bench.services("accounts", "tickets", "notifications", "loyalty", mail=True) as stack:
         await asyncio.to_thread(stack.up)
         kafka = KafkaSettings(stack.bootstrap_servers, stack.config.topic_prefix)
-        consumer = AIOKafkaConsumer(kafka.full_name("tickets"), bootstrap_servers=kafka.bootstrap_servers)
-        await consumer.start()
-        watch = Watch()
-        following = asyncio.create_task(watch.follow(consumer))
         headers = {"Authorization": f"Bearer {stack.token()}"}
-        try:
-            async with (
-                EventPublisher(kafka, source=backlog.SOURCE) as publisher,
-                aiohttp.ClientSession(headers=headers) as http,
-            ):
-                yield Site(stack, publisher, http, watch)
-        finally:
-            following.cancel()
-            with suppress(asyncio.CancelledError):
-                await following
-            await consumer.stop()
+        async with (
+            watching(kafka) as watch,
+            EventPublisher(kafka, source=backlog.SOURCE) as publisher,
+            aiohttp.ClientSession(headers=headers) as http,
+        ):
+            yield Site(stack, publisher, http, watch)
 
 
 async def _seen(moments: dict[str, float], names: list[str]) -> None:
