@@ -22,6 +22,11 @@ from shared.telemetry.trace import bind_trace, new_trace
 from shared.waiting import sweep_until
 
 LOOK_EVERY = timedelta(seconds=1)
+# What accounts has in hand of all jobs: enough to keep it busy, and so little that others' orders and cancellations do
+# not queue behind a whole draw. What it leaves unanswered for longer than the patience holds no job up.
+MOST_UNANSWERED = 2_000
+PATIENCE = timedelta(seconds=10)
+_BREATH = 0.05
 JOB = "bulk cancellations"
 
 Decisions = tuple[list[Cancellation], list[TicketRefused]]
@@ -30,12 +35,20 @@ Decisions = tuple[list[Cancellation], list[TicketRefused]]
 class BulkRunner:
     """Looks for jobs to do again and again; `wake` says that there is one."""
 
-    def __init__(self, unit_of_work: UnitOfWork, *, pause: timedelta = timedelta(seconds=0.5)) -> None:
+    def __init__(
+        self,
+        unit_of_work: UnitOfWork,
+        *,
+        pause: timedelta = timedelta(seconds=0.5),
+        most_unanswered: int = MOST_UNANSWERED,
+    ) -> None:
         self._unit_of_work = unit_of_work
         self._pause = pause.total_seconds()
         self._awake = asyncio.Event()
         self._looked: dict[str, float] = {}
         self._aside: SetAside[str] = SetAside(JOB)
+        self._most_unanswered = most_unanswered
+        self._has_room = True
 
     def wake(self) -> None:
         """Look at once."""
@@ -49,10 +62,21 @@ class BulkRunner:
         """Do the next piece of each job; False when there is nothing to do now."""
         async with self._unit_of_work.database.read() as connection:
             jobs = await store.running(connection)
+            self._has_room = await self._is_room(connection, jobs)
         self._looked = {job.bulk_id: self._looked.get(job.bulk_id, 0.0) for job in jobs}
         aside = self._aside.rows()
         done = [await self._try(job) for job in jobs if job.bulk_id not in aside]
         return any(done)
+
+    async def _is_room(self, connection: Connection, jobs: Sequence[Bulk]) -> bool:
+        """Whether accounts may be asked for more; when not, the next look is soon."""
+        bulk_ids = [job.bulk_id for job in jobs if job.state is BulkState.CANCELLING]
+        if not bulk_ids:
+            return True
+        found = await store.unanswered(connection, bulk_ids, within=PATIENCE, most=self._most_unanswered)
+        if found == self._most_unanswered:
+            asyncio.get_running_loop().call_later(_BREATH, self.wake)
+        return found < self._most_unanswered
 
     async def _try(self, job: Bulk) -> bool:
         """A job that fails is set aside for a while, and the others go on."""
@@ -70,7 +94,7 @@ class BulkRunner:
             await self._look(job)
         if job.state is BulkState.COLLECTING:
             return await self._collect(job)
-        if job.state is BulkState.CANCELLING:
+        if job.state is BulkState.CANCELLING and self._has_room:
             return await self._cancel(job)
         return False
 

@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Collection, Sequence
 from dataclasses import fields
+from datetime import timedelta
 from typing import NamedTuple
 
 import asyncpg
@@ -186,6 +187,20 @@ async def take_chunk(connection: Connection, bulk_id: str) -> Chunk | None:
         bulk_id,
     )
     return None if row is None else Chunk(row[0], list(row[1]))
+
+
+async def unanswered(connection: Connection, bulk_ids: Sequence[str], *, within: timedelta, most: int) -> int:
+    """How many cancellations of these jobs, asked for `within` this time, accounts has not answered: `most` at most."""
+    return int(
+        await connection.fetchval(
+            """select count(*) from (
+                   select from cancellations
+                   where bulk_id = any($1::text[]) and bulk_id is not null and state = 'requested'
+                     and requested_at > now() - $2::interval
+                   limit $3) as found""",
+            bulk_ids, within, most,
+        )
+    )  # fmt: skip
 
 
 async def has_chunks(connection: Connection, bulk_id: str) -> bool:

@@ -6,10 +6,10 @@ from typing import Any
 import pytest
 
 from services.tickets.bulk import store
-from services.tickets.bulk.jobs import cancel_chunk
+from services.tickets.bulk.jobs import BulkRunner, cancel_chunk
 from shared.contracts import TicketCancellationRequested
 from shared.db import Connection
-from tests.integration.tickets.test_bulk_cancellations import CONFIRMED, draw_path, progress, runner, work_off
+from tests.integration.tickets.test_bulk_cancellations import CONFIRMED, draw_path, progress, runner, settle, work_off
 from tests.support.http import ApiClient
 from tests.support.messaging import eventually
 from tests.support.partition import Partition
@@ -186,3 +186,34 @@ async def test_a_runner_that_dies_half_way_is_gone_on_with(
 
 async def settle_later(partition: Partition) -> None:
     await partition.deliver(*(debited(f"c{n % 5}", f"o{n}") for n in range(0, 120, 3)))
+
+
+@pytest.mark.requirement("T9")
+async def test_accounts_is_asked_for_some_at_a_time_unless_it_does_not_answer(
+    partition: Partition, api: ApiClient
+) -> None:
+    await partition.deliver(*(purchase(f"c{n}", f"o{n}", *(f"t{n}-{m}" for m in range(100))) for n in range(7)))
+    bulk_id = (await api.post(f"{await draw_path(api)}/cancellation", CONFIRMED, key="k")).body["bulk"]["bulk_id"]
+    bulk = BulkRunner(partition.unit_of_work, most_unanswered=150)
+
+    async def accepted() -> int:
+        while await bulk.step():
+            pass
+        return int((await progress(api, bulk_id))["accepted"])
+
+    assert await accepted() == 200
+    assert await accepted() == 200
+    await settle(partition)
+    assert await accepted() == 400
+    await partition.fetch("update cancellations set requested_at = now() - interval '11 seconds' returning 1")
+    assert await accepted() == 600
+    stop = asyncio.Event()
+    working = asyncio.create_task(bulk.run(stop))
+    await settle(partition)
+    await eventually(lambda: _none_is(partition, "purchased"))
+    stop.set()
+    await working
+
+
+async def _none_is(partition: Partition, state: str) -> bool:
+    return state not in (await states(partition)).values()
