@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 import json
+import math
 import secrets
 import time
 from collections.abc import Awaitable, Callable
@@ -20,6 +21,7 @@ import aiohttp
 from bench import backlog
 from bench.environment import Bench
 from bench.figures import Line, Measured, Round, at_most, middle, percentile, ratio
+from bench.pace import evenly
 from bench.processes import SideFailedError
 from bench.watch import Watch, watching
 from deploy.local.stack import Stack
@@ -127,19 +129,13 @@ class Office:
 async def _evenly(
     act: Callable[[int], Awaitable[float]], rate: float, seconds: float | None, done: asyncio.Event
 ) -> list[float]:
-    acts: list[asyncio.Task[float]] = []
-    started = time.perf_counter()
-    for number in itertools.count():
-        due = started + number / rate
-        if done.is_set() or (seconds is not None and due > started + seconds):
+    acts: list[asyncio.Future[float]] = []
+    until = math.inf if seconds is None else time.perf_counter() + seconds
+    async for number, due in evenly(rate):
+        if done.is_set() or due > until:
             break
-        await asyncio.sleep(max(0.0, due - time.perf_counter()))
-        acts.append(asyncio.create_task(_numbered(act, number)))
+        acts.append(asyncio.ensure_future(act(number)))
     return await asyncio.gather(*acts)
-
-
-async def _numbered(act: Callable[[int], Awaitable[float]], number: int) -> float:
-    return await act(number)
 
 
 def _percentiles(when: str, took: dict[str, list[float]]) -> Round:

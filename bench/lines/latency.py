@@ -21,6 +21,7 @@ import aiohttp
 from bench import backlog
 from bench.environment import Bench
 from bench.figures import Line, Measured, Round, at_most, middle, percentile
+from bench.pace import evenly
 from bench.processes import SideFailedError
 from bench.watch import Watch, watching
 from deploy.local.stack import Stack
@@ -117,18 +118,12 @@ async def _all(act: Callable[[str], Awaitable[object]], names: list[str], *, at_
 
 async def _paced(act: Callable[[int], Awaitable[str]], count: int, rate: float) -> dict[str, float]:
     """Start `count` actions at an even rate, and return when each was due, by what it returned."""
-    started = time.perf_counter()
     tasks = []
-    for number in range(count):
-        due = started + number / rate
-        if (wait := due - time.perf_counter()) > 0:
-            await asyncio.sleep(wait)
-        tasks.append((due, asyncio.create_task(_named(act, number))))
+    async for number, due in evenly(rate):
+        if number == count:
+            break
+        tasks.append((due, asyncio.ensure_future(act(number))))
     return {await task: due for due, task in tasks}
-
-
-async def _named(act: Callable[[int], Awaitable[str]], number: int) -> str:
-    return await act(number)
 
 
 def _latencies(moments: dict[str, float], due: dict[str, float], rate: float) -> Round:
