@@ -34,15 +34,14 @@ _ATTEMPTS = """
     update delivery_attempts set diagnostic = null where customer_id = any($1::text[]) and diagnostic is not null
 """
 
-# The address is part of the key: numbers keep apart what it told apart.
+# The address is part of the key: numbers keep apart what it told apart. They have no @, which every address has.
 _REPORTS = """
     update delivery_reports r set recipient_address = 'erased-' || n.number, diagnostic = null
     from (select customer_id, message_id, state, occurred_at, provider, recipient_address,
                  row_number() over (partition by customer_id, message_id, state, occurred_at, provider
                                     order by recipient_address) as number
           from delivery_reports
-          where customer_id = any($1::text[]) and recipient_address <> ''
-            and recipient_address not like 'erased-%') as n
+          where customer_id = any($1::text[]) and recipient_address like '%@%') as n
     where (r.customer_id, r.message_id, r.state, r.occurred_at, r.provider, r.recipient_address)
         = (n.customer_id, n.message_id, n.state, n.occurred_at, n.provider, n.recipient_address)
 """

@@ -62,6 +62,18 @@ async def test_nothing_late_brings_it_back(partition: Partition) -> None:
     assert await partition.fetch("select status from correspondence") == [("delivered",)]
 
 
+async def test_an_address_that_looks_erased_already_goes_too(partition: Partition) -> None:
+    await partition.deliver(customer("c1"), paid("c1"))
+    ((message_id,),) = await partition.fetch("select id from correspondence")
+    addresses = ("erased-ada@example.com", "erased-1@example.com", "ada@example.com")
+    await partition.deliver(*(report("c1", message_id, "delivered", recipient=address) for address in addresses))
+    await partition.deliver(erased())
+    await partition.deliver(report("c1", message_id, "delivered", recipient=addresses[0]), erased(version=3))
+    assert "@example.com" not in await everything(partition)
+    kept = await partition.fetch("select recipient_address from delivery_reports order by 1")
+    assert kept == [("",), ("erased-1",), ("erased-2",), ("erased-3",)]
+
+
 async def test_an_erasure_before_anything_else_lets_go_what_waits(partition: Partition) -> None:
     await partition.deliver(paid("c1"), erased(), customer("c1"))
     assert await partition.fetch("select * from correspondence") == []
