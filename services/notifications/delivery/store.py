@@ -1,6 +1,6 @@
 """The queue of what is to be sent, and the attempts to send it.
 
-Locks are always taken in the order outgoing, attempts, correspondence, so that workers, the sweep of expired leases
+Locks are always taken in the order outgoing, correspondence, attempts, so that workers, the sweep of expired leases
 and the consumer of reports do not block each other for good.
 """
 
@@ -11,7 +11,7 @@ from typing import NamedTuple
 from uuid import UUID
 
 from services.notifications.delivery.mail import Letter
-from services.notifications.tracking.domain import Outcome
+from services.notifications.tracking.domain import Outcome, Withheld
 from services.notifications.tracking.store import lock_messages, update_statuses
 from shared.db import Connection
 
@@ -80,6 +80,18 @@ _END_ATTEMPTS = """
         diagnostic = excluded.diagnostic
     where a.outcome = 'unconfirmed'
     returning message_id, attempt
+"""
+
+_QUEUE_AGAIN = """
+    with again as (
+        select k.*, c.erased_at is null as is_wanted
+        from unnest($1::text[], $2::uuid[], $3::int[], $4::interval[])
+            as k (customer_id, message_id, attempt, retry_in)
+        join correspondence c on c.id = k.message_id),
+    queued as (
+        insert into outgoing (customer_id, message_id, attempt, due_at)
+        select customer_id, message_id, attempt, now() + retry_in from again where is_wanted)
+    update correspondence c set withheld_reason = $5 from again where c.id = again.message_id and not is_wanted
 """
 
 _EXPIRED = """
@@ -183,6 +195,8 @@ async def sweep(connection: Connection, *, limit: int) -> tuple[int, int]:
 
 
 async def _end_attempts(connection: Connection, ended: Sequence[Ended]) -> None:
+    # From here on it is certain which messages are erased.
+    await lock_messages(connection, [each.key.message_id for each in ended])
     rows = await connection.fetch(
         _END_ATTEMPTS,
         *_columns([each.key for each in ended]),
@@ -197,9 +211,7 @@ async def _end_attempts(connection: Connection, ended: Sequence[Ended]) -> None:
     # A group may hold two attempts at one message: what follows belongs to the attempt that was written.
     written = {(row["message_id"], row["attempt"]) for row in rows}
     await _queue_again(connection, [each for each in ended if (each.key.message_id, each.attempt) in written])
-    message_ids = list({message_id for message_id, _ in written})
-    await lock_messages(connection, message_ids)
-    await update_statuses(connection, message_ids)
+    await update_statuses(connection, list({message_id for message_id, _ in written}))
 
 
 async def _queue_again(connection: Connection, ended: Sequence[Ended]) -> None:
@@ -207,14 +219,11 @@ async def _queue_again(connection: Connection, ended: Sequence[Ended]) -> None:
     if not again:
         return
     await connection.execute(
-        """insert into outgoing (customer_id, message_id, attempt, due_at)
-           select k.customer_id, message_id, attempt, now() + retry_in
-           from unnest($1::text[], $2::uuid[], $3::int[], $4::interval[])
-               as k (customer_id, message_id, attempt, retry_in)
-           join correspondence c on c.id = k.message_id and c.erased_at is null""",
+        _QUEUE_AGAIN,
         *_columns([each.key for each, _ in again]),
         [each.attempt for each, _ in again],
         [retry_in for _, retry_in in again],
+        Withheld.ERASED,
     )
 
 

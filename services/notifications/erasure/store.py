@@ -20,9 +20,14 @@ _RECIPIENTS = """
 
 _MESSAGES = """
     update correspondence
-    set recipient_name = 'Erased customer', recipient_address = null, subject = 'Erased', erased_at = now(),
-        withheld_reason = case when id = any($2::uuid[]) then $3 else withheld_reason end
+    set recipient_name = 'Erased customer', recipient_address = null, subject = 'Erased', erased_at = now()
     where customer_id = any($1::text[]) and erased_at is null
+"""
+
+_WITHHOLD = """
+    with unsent as (
+        delete from outgoing where customer_id = any($1::text[]) and phase <> 'handing_over' returning message_id)
+    update correspondence set withheld_reason = $2 from unsent where id = message_id returning id
 """
 
 _CONTENTS = """
@@ -57,25 +62,21 @@ async def erase_messages(connection: Connection, customer_ids: Sequence[str]) ->
     """Empty all messages of locked customers; those not yet handed over are not sent any more.
 
     Locks are taken in the order of `services.notifications.delivery.store`. An attempt under way holds its row of the
-    queue: it either ended before, or finds its message erased.
+    queue, or of its message: it either ended before, or finds its message erased.
     """
     await connection.execute(
         """select from outgoing where customer_id = any($1::text[])
            order by customer_id, message_id for update""",
         customer_ids,
     )
-    rows = await connection.fetch(
-        "delete from outgoing where customer_id = any($1::text[]) and phase <> 'handing_over' returning message_id",
-        customer_ids,
-    )
-    unsent = [row[0] for row in rows]
-    await connection.execute(_ATTEMPTS, customer_ids)
-    await connection.execute(_MESSAGES, customer_ids, unsent, Withheld.ERASED)
+    await connection.execute(_MESSAGES, customer_ids)
+    rows = await connection.fetch(_WITHHOLD, customer_ids, Withheld.ERASED)
     await connection.execute(_CONTENTS, customer_ids)
+    await connection.execute(_ATTEMPTS, customer_ids)
     await connection.execute(_REPORTS, customer_ids)
     await connection.execute(
         """update delivery_reports set diagnostic = null
            where customer_id = any($1::text[]) and diagnostic is not null""",
         customer_ids,
     )
-    await update_statuses(connection, unsent)
+    await update_statuses(connection, [row[0] for row in rows])

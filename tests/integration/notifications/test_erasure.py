@@ -1,15 +1,20 @@
 """Erased customers: nothing personal is left of what they were told, and they are told nothing more."""
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
+from uuid import uuid4
 
 import pytest
 
-from services.notifications.delivery.store import Ended, Key, claim, mark_handing_over, settle
+from services.notifications.delivery.store import Ended, Key, claim, mark_handing_over, settle, sweep
+from services.notifications.erasure.store import erase_messages, erase_recipients
 from services.notifications.tracking.domain import Outcome
 from shared.contracts import CustomerErased
+from shared.db import Connection
 from tests.support.http import ApiClient
-from tests.support.notifications import cancelled, customer, paid, report, request
+from tests.support.messaging import eventually
+from tests.support.notifications import cancelled, customer, expire_leases, paid, report, request
 from tests.support.partition import Partition
 
 PERSONAL = ("Ada", "Novák", "c1@example.com", "wrong draw")
@@ -99,5 +104,48 @@ async def test_an_attempt_under_way_ends_without_a_trace_of_the_address(partitio
 
     await asyncio.gather(partition.deliver(erased()), settle_it())
     assert "c1@example.com" not in await everything(partition)
-    # Whichever was first, it is not tried again.
+    # Whichever was first, it is not tried again, and nobody waits for that.
     assert await partition.fetch("select * from outgoing") == []
+    assert await statuses(partition) == [("not_sent", "erased")]
+
+
+@pytest.mark.parametrize("first", ["answer", "erasure"])
+async def test_an_answer_to_an_attempt_given_up_that_comes_beside_the_erasure(partition: Partition, first: str) -> None:
+    """Nothing in the queue holds the one off from the other: a sweep had taken the attempt for unconfirmed."""
+    await partition.deliver(customer("c1"), paid("c1"))
+    token, lease = uuid4(), timedelta(seconds=30)
+    async with partition.unit_of_work.begin() as transaction:
+        (claimed,) = await claim(transaction.connection, token=token, lease=lease, limit=1)
+        await mark_handing_over(transaction.connection, [claimed], token=token, lease=lease)
+    await expire_leases(partition)
+    async with partition.unit_of_work.begin() as transaction:
+        assert await sweep(transaction.connection, limit=10) == (0, 1)
+    now = datetime.now(UTC)
+    ended = Ended(
+        claimed.key, 1, now, now, now, Outcome.DEFERRED, "450", "try c1@example.com later", timedelta(seconds=1)
+    )
+
+    async def answered(connection: Connection) -> None:
+        await settle(connection, [ended], token=token)
+
+    async def erasing(connection: Connection) -> None:
+        await erase_recipients(connection, [("c1", 2, now)])
+        await erase_messages(connection, ["c1"])
+
+    async def commit(change: Callable[[Connection], Awaitable[None]]) -> None:
+        async with partition.unit_of_work.begin() as transaction:
+            await change(transaction.connection)
+
+    earlier, later = (answered, erasing) if first == "answer" else (erasing, answered)
+    async with partition.unit_of_work.begin() as transaction:
+        await earlier(transaction.connection)
+        other = asyncio.create_task(commit(later))
+        await eventually(lambda: _somebody_waits(partition))
+    await other
+    assert "c1@example.com" not in await everything(partition)
+    assert await partition.fetch("select * from outgoing") == []
+    assert await statuses(partition) == [("not_sent", "erased")]
+
+
+async def _somebody_waits(partition: Partition) -> bool:
+    return await partition.fetch("select from pg_locks where not granted") != []
