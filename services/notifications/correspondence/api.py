@@ -136,7 +136,7 @@ class CorrespondenceApi:
                 raise CORRESPONDENCE_NOT_FOUND(f"No message has the id {path.message_id}.")
             attempts = await store.attempts(connection, message.listed.customer_id, path.message_id)
             reports = await store.reports(connection, message.listed.customer_id, path.message_id, limit=_MOST_REPORTS)
-        return _detail(message, attempts, timeline_of(message.listed, attempts, reports))
+        return _detail(message, attempts, timeline_of(message, attempts, reports))
 
 
 def _detail(

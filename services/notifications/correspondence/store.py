@@ -52,7 +52,7 @@ class Listed:
 
 @dataclass(frozen=True, slots=True)
 class Opened:
-    """A message in full. `next_attempt_at` is given while it waits to be sent."""
+    """A message in full. `next_attempt_at` is given while it waits to be sent, `erased_at` once it is erased."""
 
     listed: Listed
     template_version: int
@@ -60,6 +60,7 @@ class Opened:
     html: str
     text: str
     next_attempt_at: datetime | None
+    erased_at: datetime | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,7 +143,7 @@ async def history(
 async def opened(connection: Connection, message_id: UUID) -> Opened | None:
     """One message in full, None when there is no such message."""
     row = await connection.fetchrow(
-        f"""select {_LISTED}, c.template_version, c.recipient_name, t.html, t.text, o.due_at
+        f"""select {_LISTED}, c.template_version, c.recipient_name, t.html, t.text, o.due_at, c.erased_at
             from correspondence c
             join correspondence_contents t on t.customer_id = c.customer_id and t.message_id = c.id
             left join outgoing o on o.customer_id = c.customer_id and o.message_id = c.id and o.phase = 'queued'

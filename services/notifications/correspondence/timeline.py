@@ -1,11 +1,11 @@
 """The steps of a message's delivery in order of time, out of attempts and reports."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
-from services.notifications.correspondence.store import Attempt, Listed, ProviderReport
-from services.notifications.tracking.domain import Status
+from services.notifications.correspondence.store import Attempt, Opened, ProviderReport
+from services.notifications.tracking.domain import Status, Withheld
 
 OURSELVES = "notifications"
 
@@ -22,16 +22,22 @@ class TimelineEntry:
     diagnostic: str | None = None
 
 
-def timeline_of(message: Listed, attempts: Iterable[Attempt], reports: Iterable[ProviderReport]) -> list[TimelineEntry]:
+def timeline_of(message: Opened, attempts: Iterable[Attempt], reports: Iterable[ProviderReport]) -> list[TimelineEntry]:
     """All steps that are known; those of one moment in the order in which they follow from each other."""
     steps = [*_begun(message), *_tried(attempts), *_reported(reports)]
     return sorted(steps, key=lambda step: step.occurred_at)
 
 
-def _begun(message: Listed) -> Sequence[TimelineEntry]:
-    if message.withheld_reason:
-        return [TimelineEntry(message.created_at, Status.NOT_SENT, OURSELVES, diagnostic=message.withheld_reason)]
-    return [TimelineEntry(message.created_at, "queued", OURSELVES)]
+def _begun(message: Opened) -> Iterator[TimelineEntry]:
+    created_at, reason = message.listed.created_at, message.listed.withheld_reason
+    if reason is None:
+        yield TimelineEntry(created_at, "queued", OURSELVES)
+    elif reason == Withheld.ERASED and message.erased_at is not None:
+        # Until then it was to be sent, and may have been tried.
+        yield TimelineEntry(created_at, "queued", OURSELVES)
+        yield TimelineEntry(message.erased_at, Status.NOT_SENT, OURSELVES, diagnostic=reason)
+    else:
+        yield TimelineEntry(created_at, Status.NOT_SENT, OURSELVES, diagnostic=reason)
 
 
 def _tried(attempts: Iterable[Attempt]) -> Iterator[TimelineEntry]:

@@ -14,7 +14,18 @@ from shared.contracts import CustomerErased
 from shared.db import Connection
 from tests.support.http import ApiClient
 from tests.support.messaging import eventually
-from tests.support.notifications import cancelled, customer, expire_leases, paid, report, request
+from tests.support.notifications import (
+    MailSink,
+    cancelled,
+    customer,
+    expire_leases,
+    message_id,
+    outcomes,
+    paid,
+    report,
+    request,
+    working,
+)
 from tests.support.partition import Partition
 
 PERSONAL = ("Ada", "Novák", "c1@example.com", "wrong draw")
@@ -77,6 +88,22 @@ async def test_an_address_that_looks_erased_already_goes_too(partition: Partitio
     assert "@example.com" not in await everything(partition)
     kept = await partition.fetch("select recipient_address from delivery_reports order by 1")
     assert kept == [("",), ("erased-1",), ("erased-2",), ("erased-3",)]
+
+
+async def test_a_message_that_was_tried_before_still_says_so(
+    partition: Partition, api: ApiClient, sink: MailSink
+) -> None:
+    sink.rcpt["c1@example.com"] = ["450 4.2.1 busy"]
+    await partition.deliver(customer("c1"), paid("c1"))
+    async with working(partition):
+        await eventually(lambda: _outcomes_are(partition, ["deferred"]))
+    await partition.deliver(erased())
+    opened = (await api.get(f"/v1/correspondence/{await message_id(partition, 'c1')}")).body
+    assert (opened["status"], opened["withheld_reason"]) == ("not_sent", "erased")
+    steps = opened["timeline"]
+    assert [step["state"] for step in steps] == ["queued", "claimed", "deferred", "not_sent"]
+    assert [step["diagnostic"] for step in steps] == [None, None, None, "erased"]
+    assert steps == sorted(steps, key=lambda step: step["occurred_at"])
 
 
 async def test_an_erasure_before_anything_else_lets_go_what_waits(partition: Partition) -> None:
@@ -145,6 +172,10 @@ async def test_an_answer_to_an_attempt_given_up_that_comes_beside_the_erasure(pa
     assert "c1@example.com" not in await everything(partition)
     assert await partition.fetch("select * from outgoing") == []
     assert await statuses(partition) == [("not_sent", "erased")]
+
+
+async def _outcomes_are(partition: Partition, expected: list[str]) -> bool:
+    return await outcomes(partition, "c1") == expected
 
 
 async def _somebody_waits(partition: Partition) -> bool:
