@@ -16,6 +16,8 @@ _ATOM = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+"
 _LOCAL = re.compile(rf"(?=.{{1,64}}$){_ATOM}(\.{_ATOM})*")
 _LABEL = "[A-Za-z0-9]([A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
 _DOMAIN = re.compile(rf"{_LABEL}(\.{_LABEL})*")
+# Of an address as SMTP knows it (RFC 5321, 4.5.3.1.3); in other letters than those of ASCII it may look shorter.
+_LONGEST = 254
 _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff]")
 
 
@@ -135,7 +137,8 @@ def ascii_address(address: str) -> tuple[str, str]:
     if not local.isascii():
         raise UnsendableError("5.6.7", "The part before the @ is not ASCII.")
     domain = _ascii_domain(domain)
-    if not (_LOCAL.fullmatch(local) and _DOMAIN.fullmatch(domain)):
+    fits = len(f"{local}@{domain}") <= _LONGEST
+    if not (fits and _LOCAL.fullmatch(local) and _DOMAIN.fullmatch(domain)):
         raise UnsendableError("5.1.3", "The address is not valid.")
     return local, domain
 

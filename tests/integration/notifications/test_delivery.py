@@ -182,12 +182,13 @@ async def test_a_worker_that_lost_its_claim_before_the_hand_over_does_not_send(
 
 async def test_an_address_that_mail_cannot_name_is_a_hard_bounce(partition: Partition, sink: MailSink) -> None:
     addresses = {"c1": "jürgen@example.com", "c2": "a..b@exa mple.com".replace(" ", ""), "c3": "<x@example.com"}
+    addresses["c5"] = f"ada@{'.'.join(['中' * 15] * 12)}.com"
     for name, address in addresses.items():
         await partition.deliver(customer(name, address), paid(name))
     await partition.deliver(customer("c4", "info@bücher.example"), paid("c4"))
     async with working(partition):
         await eventually(lambda: _queue_is_empty(partition))
-    assert [await status(partition, name) for name in addresses] == ["hard_bounce"] * 3
+    assert [await status(partition, name) for name in addresses] == ["hard_bounce"] * 4
     assert len(sink.received_by("info@xn--bcher-kva.example")) == 1
 
 

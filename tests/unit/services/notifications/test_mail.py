@@ -100,12 +100,21 @@ def test_the_same_letter_is_the_same_bytes() -> None:
         (f"{'a' * 65}@example.com", "5.1.3"),
         ("@example.com", "5.1.3"),
         ("nobody", "5.1.3"),
+        # 199 characters, and 273 as the DNS knows them.
+        ("ada@" + ".".join(["中" * 15] * 12) + ".com", "5.1.3"),
     ],
 )
 def test_what_is_no_address_is_refused(address: str, code: str) -> None:
     with pytest.raises(UnsendableError) as refusal:
         ascii_address(address)
     assert refusal.value.code == code
+
+
+def test_the_longest_address_is_sendable() -> None:
+    longest = f"{'a' * 64}@{'b' * 63}.{'c' * 63}.{'d' * 61}"
+    assert "@".join(ascii_address(longest)) == longest
+    with pytest.raises(UnsendableError):
+        ascii_address(f"{longest}e")
 
 
 def test_a_domain_beyond_ascii_is_written_as_the_dns_knows_it() -> None:
