@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from jinja2 import StrictUndefined, Template, TemplateError
+from jinja2 import StrictUndefined, Template, TemplateError, Undefined
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from services.notifications.correspondence.domain import Rendered
@@ -21,6 +21,8 @@ FOLDER = Path(__file__).parent / "templates"
 _FILE = re.compile(r"v([1-9][0-9]*)\.xml\.j2")
 # What XML cannot hold, however it is escaped.
 _NOT_XML = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+# What the database can be given in a message's data.
+_NUMBERS = range(-(2**63), 2**64)
 
 
 class UnknownTemplateError(LookupError):
@@ -29,6 +31,12 @@ class UnknownTemplateError(LookupError):
 
 class TemplateDataError(ValueError):
     """The template cannot be filled with this data."""
+
+
+class _Null(Undefined):
+    """A value that is null: a template may ask whether there is one, and cannot show it."""
+
+    __str__ = StrictUndefined.__str__
 
 
 class Templates:
@@ -61,7 +69,8 @@ class Templates:
         chosen = max(versions) if version is None else version
         context = {**data, "organisation": self._organisation}
         try:
-            document = parse(versions[chosen].render(context))
+            _check(context)
+            document = parse(versions[chosen].render({name: _shown(name, value) for name, value in context.items()}))
         except (
             TemplateError,
             MarkupError,
@@ -86,6 +95,18 @@ class Templates:
         return self._versions[name]
 
 
+def _check(data: Mapping[str, Any]) -> None:
+    for name, value in data.items():
+        if "\x00" in name:
+            raise ValueError(f"the name {name!r} has a NUL")
+        if isinstance(value, int) and value not in _NUMBERS:
+            raise ValueError(f"{name!r} has more than 64 bits")
+
+
+def _shown(name: str, value: Any) -> Any:
+    return _Null(hint=f"{name!r} is null") if value is None else value
+
+
 def _load(folder: Path) -> dict[int, Template]:
     environment = ImmutableSandboxedEnvironment(
         autoescape=True, undefined=StrictUndefined, finalize=_finalize, trim_blocks=True, lstrip_blocks=True
@@ -105,7 +126,7 @@ def _finalize(value: Any) -> Any:
 
 def _moment(value: str, zone: str | None) -> str:
     """A time such as "28 November 2026, 19:30 AEST", in UTC when the zone is not known."""
-    local = datetime.fromisoformat(value).astimezone(zone_named(zone) or UTC)
+    local = datetime.fromisoformat(value).astimezone(zone_named(zone or None) or UTC)
     return f"{local.day} {local:%B %Y, %H:%M} {local.tzname()}"
 
 

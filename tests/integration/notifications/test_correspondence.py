@@ -5,8 +5,11 @@ import asyncio
 import pytest
 
 from shared.contracts import Event, TicketsPaid
+from shared.messaging import Publication
 from tests.support.notifications import cancelled, customer, messages, paid, request
-from tests.support.partition import Partition
+from tests.support.partition import SOURCE, Partition
+
+TOLD = {"subject": "Results", "text": "You won."}
 
 
 async def test_facts_become_messages(partition: Partition) -> None:
@@ -68,22 +71,45 @@ async def test_a_customer_without_an_address_is_on_record_as_not_sent(partition:
 
 
 @pytest.mark.parametrize(
-    ("wrong", "code"),
+    ("wrong", "code", "says"),
     [
-        ({"template": "no_such_template"}, "unknown_template"),
-        ({"data": {"subject": "no text"}}, "template_data_invalid"),
-        ({"data": {"subject": " ", "text": "no subject"}}, "template_data_invalid"),
-        ({"data": {"subject": "text is no text", "text": 5}}, "template_data_invalid"),
-        ({"template": "order_confirmation", "data": {"order_id": "o"}}, "template_data_invalid"),
+        ({"template": "no_such_template"}, "unknown_template", "no_such_template"),
+        ({"data": {"subject": "no text"}}, "template_data_invalid", "'text'"),
+        ({"data": {"subject": " ", "text": "no subject"}}, "template_data_invalid", "subject"),
+        ({"data": {"subject": "text is no text", "text": 5}}, "template_data_invalid", "'int'"),
+        ({"template": "order_confirmation", "data": {"order_id": "o"}}, "template_data_invalid", "is undefined"),
+        ({"data": TOLD | {"subject": None}}, "template_data_invalid", "'subject' is null"),
+        ({"data": TOLD | {"text": None}}, "template_data_invalid", "'text' is null"),
+        ({"data": TOLD | {"first_name": None}}, "template_data_invalid", "'first_name' is null"),
+        ({"data": TOLD | {"a\x00b": "x"}}, "template_data_invalid", r"'a\x00b'"),
     ],
 )
 async def test_what_cannot_be_told_is_a_dead_letter_and_holds_up_nothing(
-    partition: Partition, wrong: dict[str, object], code: str
+    partition: Partition, wrong: dict[str, object], code: str, says: str
 ) -> None:
     await partition.deliver(customer("c1"), request("c1", "wrong", **wrong), request("c1", "right"))
     assert len(await messages(partition, "c1")) == 1
-    assert await partition.fetch("select code, state from dead_letters") == [(code, "dead")]
+    ((found, state, detail),) = await partition.fetch("select code, state, detail from dead_letters")
+    assert (found, state) == (code, "dead")
+    assert says in detail
     assert await partition.fetch("select * from parked_keys") == []
+
+
+@pytest.mark.parametrize(("number", "told"), [(2**64 - 1, 1), (2**64, 0), (-(2**63), 1), (-(2**63) - 1, 0)])
+async def test_a_number_beyond_64_bits_is_named_as_such(partition: Partition, number: int, told: int) -> None:
+    event = request("c1")
+    large = event.model_copy(update={"data": {**event.data, "wins": number}})
+    publication = Publication.of(event, source=SOURCE)
+    value = large.model_dump_json().encode()
+    await partition.deliver(customer("c1"), Publication(publication.topic, publication.key, publication.headers, value))
+    assert len(await messages(partition, "c1")) == told
+    letter = ("template_data_invalid", "plain_message v1: 'wins' has more than 64 bits")
+    assert await partition.fetch("select code, detail from dead_letters") == [letter] * (1 - told)
+
+
+async def test_what_no_template_shows_may_be_null(partition: Partition) -> None:
+    await partition.deliver(customer("c1", time_zone=None), request("c1", data=TOLD | {"footnote": None}), paid("c1"))
+    assert len(await messages(partition, "c1")) == 2
 
 
 async def test_what_is_filled_in_stays_text(partition: Partition) -> None:
