@@ -12,12 +12,15 @@ from email.message import EmailMessage, Message
 from email.parser import BytesHeaderParser, BytesParser
 from pathlib import Path
 
-from pydantic import AwareDatetime, BaseModel
+from pydantic import AwareDatetime, BaseModel, ValidationError
 
 from deploy.local.mailserver.behaviour import State, behaviour_of
+from shared.telemetry import get_logger
 
 MESSAGE_ID_HEADER = "X-Recourse-Message-Id"
 CUSTOMER_ID_HEADER = "X-Recourse-Customer-Id"
+
+log = get_logger(__name__)
 
 
 class Report(BaseModel):
@@ -73,12 +76,13 @@ class Mailbox:
     def journals(self) -> Iterator[Journal]:
         """The journals of all messages, newest first."""
         for path in sorted(self._folder.glob("*.eml"), reverse=True):
-            yield Journal.model_validate_json(path.with_suffix(".json").read_bytes())
+            if (journal := _read(path.with_suffix(".json"))) is not None:
+                yield journal
 
     def journal(self, mail_id: str) -> Journal | None:
         """The journal of one message, None when there is no such message."""
         path = self._path(mail_id)
-        return Journal.model_validate_json(path.with_suffix(".json").read_bytes()) if path else None
+        return _read(path.with_suffix(".json")) if path else None
 
     def content(self, mail_id: str) -> bytes | None:
         """One message as it was received, None when there is no such message."""
@@ -123,11 +127,21 @@ class Mailbox:
         temporary.replace(self._folder / name)
 
 
+def _read(path: Path) -> Journal | None:
+    """A journal; None for what cannot be read, as when the machine lost power: nothing is flushed to the disk."""
+    try:
+        return Journal.model_validate_json(path.read_bytes())
+    except (OSError, ValidationError) as error:
+        log.warning("a journal cannot be read", mail_id=path.stem, error=type(error).__name__)
+        return None
+
+
 def _text(headers: Message, name: str) -> str | None:
     """A header for people: on one line, encoded words decoded as far as that is possible; None without the header."""
     line = " ".join(str(headers.get(name, "")).split())
     try:
-        return str(make_header(decode_header(line))) or None
+        # Some encodings have surrogates, which no journal can hold.
+        return str(make_header(decode_header(line))).encode(errors="replace").decode() or None
     except (LookupError, ValueError, HeaderParseError):
         return line
 

@@ -6,6 +6,8 @@ import asyncio
 from datetime import UTC, datetime
 from uuid import NAMESPACE_URL, uuid5
 
+from pydantic import ValidationError
+
 from deploy.local.mailserver.mailbox import Journal, Mailbox, Report
 from shared.contracts import DeliveryReported
 from shared.messaging import EventPublisher, KafkaError, KafkaSettings, Publication
@@ -65,15 +67,17 @@ class Reporter:
         return found[:_BATCH]
 
     async def _publish(self, publisher: EventPublisher, due: list[tuple[Journal, Report]]) -> None:
-        await publisher.send([_publication(journal, report) for journal, report in due])
+        publications = [_publication(journal, report) for journal, report in due]
+        reported = [publication for publication in publications if publication is not None]
+        await publisher.send(reported)
         for _journal, report in due:
             report.published = True
         journals = {journal.mail_id: journal for journal, _report in due}.values()
-        await asyncio.to_thread(self._mailbox.save, journals)
         for journal in journals:
             if not journal.pending:
                 del self._waiting[journal.mail_id]
-        log.info("deliveries reported", reports=len(due))
+        await asyncio.to_thread(self._mailbox.save, journals)
+        log.info("deliveries reported", reports=len(reported))
 
     async def _wait(self) -> None:
         """Until a message is added or the next report is due."""
@@ -82,17 +86,25 @@ class Reporter:
         await until(self._changed, delay)
 
 
-def _publication(journal: Journal, report: Report) -> Publication:
-    """The report as an event; its id is the same however often it is published."""
-    event = DeliveryReported(
-        customer_id=str(journal.customer_id),
-        message_id=str(journal.message_id),
-        state=report.state,
-        occurred_at=report.due,
-        recipient=report.recipient,
-        provider=PROVIDER,
-        status_code=report.status_code,
-        diagnostic=report.diagnostic,
-    )
+def _publication(journal: Journal, report: Report) -> Publication | None:
+    """The report as an event; its id is the same however often it is published. None if there cannot be one.
+
+    Anybody may send mail here, with ids or to addresses that no event may have.
+    """
+    try:
+        event = DeliveryReported(
+            customer_id=str(journal.customer_id),
+            message_id=str(journal.message_id),
+            state=report.state,
+            occurred_at=report.due,
+            recipient=report.recipient,
+            provider=PROVIDER,
+            status_code=report.status_code,
+            diagnostic=report.diagnostic,
+        )
+    except ValidationError as error:
+        wrong = sorted({str(each["loc"][0]) for each in error.errors()})
+        log.warning("a delivery cannot be reported", mail_id=journal.mail_id, wrong=wrong)
+        return None
     event_id = uuid5(NAMESPACE_URL, f"{journal.mail_id}/{report.recipient}/{report.state}")
     return Publication.of(event, source=_SOURCE, event_id=str(event_id))

@@ -16,6 +16,7 @@ from aiokafka import AIOKafkaConsumer
 
 from deploy.local.ports import HOST
 from deploy.local.stack import Stack
+from tests.support.messaging import eventually
 from tests.support.stack import Infra, MakeStack
 
 SLOW_SECONDS = 2.0
@@ -144,6 +145,32 @@ async def test_mails_can_be_read_and_html_cannot_do_harm(stack: Stack) -> None:
     for missing in ("nothing", "..%2Fsecrets", "%2e%2e%2fstack"):
         with pytest.raises(urllib.error.HTTPError, match="404"):
             _get(stack, f"/mails/{missing}/raw")
+
+
+async def test_what_cannot_be_reported_is_told_and_holds_up_no_report(stack: Stack, reports: Reports) -> None:
+    odd = [
+        _mail("ada@example.com", message_id="no id at all"),
+        _mail("ada@example.com", message_id="m" * 65),
+        _mail("ada@example.com", customer_id="Ada Novák <ada@example.com>"),
+        _mail("postmaster"),
+        _mail(f"ada@{'.'.join(['example'] * 40)}.com"),
+    ]
+    for mail in odd:
+        await asyncio.to_thread(_send, stack, mail)
+    await asyncio.to_thread(_send, stack, _mail("bob@example.com", message_id="msg-2"))
+
+    [event] = await reports.next(1)
+
+    assert event["data"]["message_id"] == "msg-2"
+    await eventually(lambda: _all_are_settled(stack))
+    log = stack.processes["mail"].log_path.read_text()
+    assert log.count("a delivery cannot be reported") == len(odd)
+    assert "ada@" not in log
+
+
+async def _all_are_settled(stack: Stack) -> bool:
+    mails = await asyncio.to_thread(lambda: list(_mails(stack)))
+    return all(report["published"] for mail in mails for report in mail["reports"])
 
 
 async def test_a_report_due_after_a_kill_is_made_after_the_restart(stack: Stack, reports: Reports) -> None:

@@ -61,6 +61,7 @@ def test_a_stored_mail_is_complete_and_its_journal_survives(tmp_path: Path) -> N
         (b"Order o1\r\n is confirmed", "Order o1 is confirmed"),
         (b"=?utf-8?b?not base64?=", "=?utf-8?b?not base64?="),
         (b"=?no-charset?q?a?=", "=?no-charset?q?a?="),
+        (b"=?utf-7?q?a+2AA-?=", "a?"),
         ("für dich".encode(), "f\ufffd\ufffdr dich"),
         (b"", ""),
     ],
@@ -96,3 +97,11 @@ def test_an_id_cannot_leave_the_folder(tmp_path: Path, mail_id: str) -> None:
     mailbox = Mailbox(tmp_path / "mail", slow_seconds=3)
 
     assert mailbox.content(mail_id) is None
+
+
+def test_a_journal_that_cannot_be_read_hides_no_other(tmp_path: Path) -> None:
+    mailbox = Mailbox(tmp_path, slow_seconds=3)
+    lost, kept = (mailbox.store(MAIL, sender="s@example.com", recipients=["b@example.com"]) for _ in range(2))
+    (tmp_path / f"{lost.mail_id}.json").write_bytes(b"")
+
+    assert [journal.mail_id for journal in mailbox.journals()] == [kept.mail_id]
