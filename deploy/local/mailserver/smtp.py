@@ -36,13 +36,17 @@ class Handler:
         return "250 2.1.5 recipient accepted"
 
     async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:  # noqa: N802
-        """Store the message, then accept it."""
+        """Store the message, then accept it; what cannot be stored is to be sent again later."""
         del server, session
         content = envelope.content
         data = content.encode() if isinstance(content, str) else content or b""
-        journal = await asyncio.to_thread(
-            self._mailbox.store, data, sender=envelope.mail_from or "", recipients=list(envelope.rcpt_tos)
-        )
+        try:
+            journal = await asyncio.to_thread(
+                self._mailbox.store, data, sender=envelope.mail_from or "", recipients=list(envelope.rcpt_tos)
+            )
+        except OSError as error:
+            log.warning("mail cannot be stored", reason=str(error))
+            return "451 4.3.0 cannot be stored now"
         self._on_stored(journal)
         log.info("mail accepted", mail_id=journal.mail_id, message_id=journal.message_id)
         return f"250 2.0.0 accepted as {journal.mail_id}"

@@ -173,6 +173,19 @@ async def _all_are_settled(stack: Stack) -> bool:
     return all(report["published"] for mail in mails for report in mail["reports"])
 
 
+async def test_a_mail_that_cannot_be_kept_is_refused_for_now(stack: Stack) -> None:
+    folder = stack.config.state_dir / "mail"
+    folder.rename(folder.with_name("away"))
+    with pytest.raises(smtplib.SMTPDataError) as refusal:
+        await asyncio.to_thread(_send, stack, _mail("ada@example.com"))
+    assert refusal.value.smtp_code == 451
+    assert list(_mails(stack)) == []
+
+    folder.mkdir()
+    await asyncio.to_thread(_send, stack, _mail("ada@example.com"))
+    assert len(list(_mails(stack))) == 1
+
+
 async def test_a_report_due_after_a_kill_is_made_after_the_restart(stack: Stack, reports: Reports) -> None:
     await asyncio.to_thread(_send, stack, _mail("slow@example.com"))
     await asyncio.to_thread(stack.processes["mail"].kill)
