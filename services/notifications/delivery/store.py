@@ -152,10 +152,11 @@ async def release(connection: Connection, claims: Sequence[Claim], *, token: UUI
     await connection.execute(
         """update outgoing o
            set phase = 'queued', attempt = o.attempt - 1, token = null, lease_until = null, started_at = null
-           from unnest($1::text[], $2::uuid[]) as k (customer_id, message_id)
-           where o.customer_id = k.customer_id and o.message_id = k.message_id
-             and o.token = $3 and o.phase = 'claimed'""",
+           from unnest($1::text[], $2::uuid[], $3::int[]) as k (customer_id, message_id, attempt)
+           where o.customer_id = k.customer_id and o.message_id = k.message_id and o.attempt = k.attempt
+             and o.token = $4 and o.phase = 'claimed'""",
         *_columns([each.key for each in claims]),
+        [each.attempt for each in claims],
         token,
     )
 

@@ -1,13 +1,10 @@
 """Sending over SMTP: what each answer of the server, and each silence, makes of a message."""
 
 import asyncio
-from datetime import timedelta
-from uuid import uuid4
 
 import asyncpg
 import pytest
 
-from services.notifications.delivery import store
 from tests.support.messaging import eventually
 from tests.support.notifications import (
     HANG_UP,
@@ -19,14 +16,12 @@ from tests.support.notifications import (
     message_id,
     outcomes,
     paid,
-    request,
     status,
     working,
 )
 from tests.support.partition import Partition
 
 C1 = "c1@example.com"
-LEASE = timedelta(seconds=30)
 
 
 async def test_a_message_arrives_complete(partition: Partition, sink: MailSink) -> None:
@@ -203,30 +198,6 @@ async def test_stopping_gives_back_what_was_not_begun(partition: Partition, sink
     rows = await partition.fetch("select phase, attempt, token, lease_until from outgoing")
     assert rows == [("queued", 0, None, None)] * 8
     assert len(sink.received) == 4
-
-
-async def test_claims_do_not_overlap_and_an_expired_token_does_nothing(partition: Partition) -> None:
-    await partition.deliver(customer("c1"), *(request("c1", f"k{n}") for n in range(6)))
-    first, second = uuid4(), uuid4()
-    async with partition.unit_of_work.begin() as one, partition.unit_of_work.begin() as other:
-        mine = await store.claim(one.connection, token=first, lease=LEASE, limit=4)
-        theirs = await store.claim(other.connection, token=second, lease=LEASE, limit=4)
-    assert len(mine) == 4
-    assert len(theirs) == 2
-    async with partition.unit_of_work.begin() as transaction:
-        assert await store.mark_handing_over(transaction.connection, mine, token=second, lease=LEASE) == {}
-        marked = await store.mark_handing_over(transaction.connection, mine[:2], token=first, lease=LEASE)
-        assert marked.keys() == {(claim.key.message_id, 1) for claim in mine[:2]}
-        assert await store.mark_handing_over(transaction.connection, mine[:2], token=first, lease=LEASE) == {}
-    await expire_leases(partition)
-    async with partition.unit_of_work.begin() as transaction:
-        assert await store.sweep(transaction.connection, limit=100) == (4, 2)
-    async with partition.unit_of_work.begin() as transaction:
-        assert await store.mark_handing_over(transaction.connection, mine[2:], token=first, lease=LEASE) == {}
-    assert sorted(await partition.fetch("select status, count(*) from correspondence group by 1")) == [
-        ("pending", 4),
-        ("unconfirmed", 2),
-    ]
 
 
 async def _ended(partition: Partition, customer_id: str, attempts: int) -> bool:
