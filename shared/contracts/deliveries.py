@@ -1,10 +1,13 @@
 """Topic `deliveries`: what became of messages. Written by mail servers' and providers' gateways."""
 
+import re
 from typing import Any, ClassVar, Literal
 
 from shared.contracts.base import CustomerEvent, EmailAddress, Identifier, LongText, Moment, ShortText
 
 DeliveryState = Literal["accepted", "delivered", "deferred", "soft_bounce", "hard_bounce", "complaint"]
+
+_CODE = re.compile(r"[A-Za-z0-9._:-]+(?!\S)")
 
 
 class DeliveryReported(CustomerEvent):
@@ -30,3 +33,9 @@ class DeliveryReported(CustomerEvent):
     provider: ShortText
     status_code: ShortText | None = None
     diagnostic: LongText | None = None
+
+    @property
+    def code(self) -> str | None:
+        """`status_code` as far as it is one: a gateway may write a whole answer there, which names the recipient."""
+        found = _CODE.match(self.status_code or "")
+        return found[0] if found else None

@@ -154,7 +154,7 @@ _DELIVERIES: Mapping[str, Kind] = {
 def _delivery(event: DeliveryReported) -> Activity:
     return _activity(
         event, _DELIVERIES[event.state], event.message_id,
-        state=event.state, provider=event.provider, status_code=event.status_code,
+        state=event.state, provider=event.provider, status_code=event.code,
     )  # fmt: skip
 
 

@@ -53,8 +53,8 @@ def _reported(event: Received[DeliveryReported], message_id: UUID) -> store.Repo
         occurred_at=data.occurred_at,
         provider=data.provider,
         recipient_address=data.recipient or "",
-        status_code=data.status_code,
-        diagnostic=data.diagnostic,
+        status_code=data.code,
+        diagnostic=data.diagnostic or (data.status_code if data.status_code != data.code else None),
         event_source=event.source,
         event_id=event.id,
     )

@@ -142,6 +142,14 @@ async def test_the_same_fact_is_one_row_under_whatever_event_id_it_comes(account
     assert await pages(accounts, "activities") == first
 
 
+async def test_a_delivery_shows_the_code_and_not_what_a_gateway_wrote_behind_it(accounts: Accounts) -> None:
+    await accounts.apply(
+        purchase("c1", "o1"), told(DeliveryReported, "c1", status_code="550 <ada@example.com> unknown")
+    )
+    shown = await pages(accounts, "activities", "kind=correspondence_delivered")
+    assert [item["details"]["status_code"] for item in shown] == ["550"]
+
+
 @pytest.mark.requirement("A6", "A14")
 async def test_what_an_unknown_customer_did_is_kept_until_the_customer_is_known(accounts: Accounts) -> None:
     assert (await accounts.call("GET", f"{URL}/activities", status=404))["code"] == "customer_not_found"

@@ -6,8 +6,10 @@ from uuid import uuid4
 
 import pytest
 
+from shared.contracts import CustomerErased
 from shared.messaging import Publication
-from tests.support.notifications import cancelled, customer, message_id, paid, report, status
+from tests.support.http import ApiClient
+from tests.support.notifications import NOON, cancelled, customer, message_id, paid, report, status
 from tests.support.partition import SOURCE, Partition
 
 
@@ -72,6 +74,30 @@ async def test_a_report_on_an_unknown_message_waits_and_is_then_a_dead_letter(pa
     assert await partition.processor.apply_overdue() == 1
     assert await _dead_letters(partition) == ["unknown_message", "unknown_message"]
     assert await partition.fetch("select * from waiting_events") == []
+
+
+@pytest.mark.parametrize(
+    ("written", "code", "said"),
+    [
+        ("5.1.1", "5.1.1", "no such mailbox"),
+        ("HardBounce", "HardBounce", "no such mailbox"),
+        ("550 5.1.1 <c1@example.com> is unknown", "550", "550 5.1.1 <c1@example.com> is unknown"),
+        ("c1@example.com is unknown", None, "c1@example.com is unknown"),
+    ],
+)
+async def test_a_status_code_that_says_more_is_no_code_alone(
+    partition: Partition, api: ApiClient, written: str, code: str | None, said: str
+) -> None:
+    """Codes are shown to everybody and outlive an erasure; what servers say is not, and does not."""
+    await partition.deliver(customer("c1"), paid("c1"))
+    identity = await message_id(partition, "c1")
+    diagnostic = "no such mailbox" if said == "no such mailbox" else None
+    reported = report("c1", identity, "hard_bounce", status_code=written, diagnostic=diagnostic)
+    await partition.deliver(reported)
+    assert await partition.fetch("select status_code, diagnostic from delivery_reports") == [(code, said)]
+    assert "c1@example.com" not in str(await api.get(f"/v1/correspondence/{identity}", role="viewer"))
+    await partition.deliver(CustomerErased(customer_id="c1", version=2, erased_at=NOON), reported)
+    assert await partition.fetch("select distinct status_code, diagnostic from delivery_reports") == [(code, None)]
 
 
 async def _dead_letters(partition: Partition) -> list[Any]:
