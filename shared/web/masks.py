@@ -9,7 +9,10 @@ Kind = Literal["email", "phone", "text", "prose", "details"]
 DOTS = "•••"
 _DIGIT = re.compile(r"[0-9]")
 _COUNTRY = re.compile(r"\+[0-9]{1,3}(?=[^0-9])")
-_ADDRESS = re.compile(r"[^\s@<>()\[\],;:\"']+@[^\s@<>()\[\],;:\"']+")
+_PART = r"[^\s@<>()\[\],;:\"']"
+# An apostrophe, also as HTML writes it, belongs to an address when something is on both of its sides. It is looked for
+# at the beginnings of words only: trying each character takes a time that grows with the square of a long word.
+_ADDRESS = re.compile(rf"(?<!{_PART})(?<!\w')(?!&\#x27;){_PART}++(?:(?:'|(?<=&\#x27);){_PART}++)*@{_PART}+")
 # Written as people write phone numbers: with + or 0 first, unlike dates, amounts and identifiers.
 _NUMBER = re.compile(r"(?<![\w.:/-])(?:\+|\(?0)[0-9]?(?:[ ()-]{0,2}[0-9]){7,}")
 

@@ -78,6 +78,13 @@ def test_a_text_keeps_what_is_no_address_and_no_phone_number() -> None:
     assert mask_prose(told) == "550 <a•••@example.com> unknown; call +61 ••• ••• 156 or (••••) •••-156."
 
 
+def test_an_address_with_an_apostrophe_is_masked_whole_and_what_quotes_it_stays() -> None:
+    assert mask_prose("to mary.o'brien@example.com") == "to m•••@example.com"
+    # As it stands in HTML.
+    assert mask_prose("to mary.o&#x27;brien@example.com&#x27;s") == "to m•••@example.com&#x27;s"
+    assert mask_prose("to 'ada@example.com'") == "to 'a•••@example.com'"
+
+
 def test_members_of_free_form_objects_are_masked_by_their_names() -> None:
     changed = {"email": "ada@example.com", "phone": None, "deep": [{"phone": "+61 491 570 156"}], "version": 3}
     assert mask_details({"before": changed}) == {
