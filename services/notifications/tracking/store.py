@@ -38,6 +38,11 @@ _INSERT_REPORTS = """
         as r (message_id, state, occurred_at, provider, recipient_address, status_code, diagnostic, event_source,
               event_id)
     join correspondence c on c.id = r.message_id
+    where c.erased_at is null
+       -- Which address a report named is not known any more.
+       or not exists (select from delivery_reports d
+                      where (d.customer_id, d.message_id, d.state, d.occurred_at, d.provider)
+                          = (c.customer_id, r.message_id, r.state, r.occurred_at, r.provider))
     on conflict do nothing
 """
 
