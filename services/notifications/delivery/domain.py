@@ -5,7 +5,9 @@ from datetime import timedelta
 # The interrupted connection of one message says little about the next try; a server that says "later" means it.
 _FIRST_AFTER_INTERRUPTION, _LONGEST_AFTER_INTERRUPTION = timedelta(seconds=1), timedelta(minutes=1)
 _FIRST_AFTER_ANSWER, _LONGEST_AFTER_ANSWER = timedelta(seconds=10), timedelta(minutes=30)
-GIVE_UP_AFTER = timedelta(hours=48)
+_GIVE_UP_AFTER = timedelta(hours=48)
+# Three quarters of an hour of answers: a server that was away for days may put off what it sees for the first time.
+_FEWEST_ATTEMPTS = 9
 
 
 def retry_delay(attempt: int, *, answered: bool) -> timedelta:
@@ -14,3 +16,8 @@ def retry_delay(attempt: int, *, answered: bool) -> timedelta:
     longest = _LONGEST_AFTER_ANSWER if answered else _LONGEST_AFTER_INTERRUPTION
     doublings: int = min(attempt - 1, 16)
     return min(first * (1 << doublings), longest)
+
+
+def gives_up(attempt: int, *, age: timedelta) -> bool:
+    """Whether attempt number `attempt` at a message of that age was the last one."""
+    return age > _GIVE_UP_AFTER and attempt >= _FEWEST_ATTEMPTS

@@ -9,7 +9,7 @@ import asyncio
 from datetime import UTC, datetime, timedelta
 
 from services.notifications.delivery.claims import Claims
-from services.notifications.delivery.domain import GIVE_UP_AFTER, retry_delay
+from services.notifications.delivery.domain import gives_up, retry_delay
 from services.notifications.delivery.mail import Sender, UnsendableError, compose
 from services.notifications.delivery.smtp import ConnectError, Connection, Result, Server
 from services.notifications.delivery.store import Claim, Ended
@@ -143,7 +143,7 @@ def _ended(claim: Claim, handed_over_at: datetime | None, result: Result) -> End
         _seconds.observe(age.total_seconds())
     if outcome is Outcome.DEFERRED:
         retry_in = retry_delay(claim.attempt, answered=result.code is not None)
-        if age > GIVE_UP_AFTER:
+        if gives_up(claim.attempt, age=age):
             outcome, retry_in = Outcome.GIVEN_UP, None
     return Ended(
         key=claim.key,
