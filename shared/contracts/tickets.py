@@ -70,6 +70,7 @@ class TicketsPaid(CustomerEvent):
         "store_id": _ORDER["store_id"],
         "terminal_id": _ORDER["terminal_id"],
         "payment_transaction_id": _ORDER["payment"]["transaction_id"],
+        "payment_amount": _ORDER["payment"]["amount"],
         "tickets": _ORDER["tickets"],
     }
 
@@ -81,6 +82,8 @@ class TicketsPaid(CustomerEvent):
     store_id: Identifier | None = None
     terminal_id: Identifier | None = None
     payment_transaction_id: Identifier
+    # What was charged for the whole order, which need not be the sum of its prices. Absent: not told.
+    payment_amount: MinorUnits | None = None
     tickets: Tickets
 
 

@@ -110,7 +110,7 @@ def _order_confirmation(paid: TicketsPaid) -> Draft:
     data = paid.model_dump(
         mode="json",
         include={"order_id": True, "paid_at": True, "currency": True, "receipt_id": True,
-                 "payment_transaction_id": True, "tickets": {"__all__": _TICKET}},
+                 "payment_transaction_id": True, "payment_amount": True, "tickets": {"__all__": _TICKET}},
     )  # fmt: skip
     return Draft(
         customer_id=paid.customer_id,

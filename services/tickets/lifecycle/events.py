@@ -53,6 +53,7 @@ def _tickets_paid(changes: Sequence[Change]) -> TicketsPaid:
         store_id=order.store_id,
         terminal_id=order.terminal_id,
         payment_transaction_id=order.transaction_id,
+        payment_amount=order.payment_amount,
         tickets=[purchased_ticket(change.ticket.bought) for change in changes],
     )
 

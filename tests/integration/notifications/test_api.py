@@ -88,7 +88,7 @@ async def test_a_message_opens_in_full(partition: Partition, api: ApiClient, sin
         await eventually(lambda: _tried(partition, 2))
     await partition.deliver(report("c1", identity, "delivered", occurred_at="2099-01-01T00:00:00Z"))
     opened = (await api.get(f"/v1/correspondence/{identity}", role="viewer")).body
-    assert (opened["customer_id"], opened["recipient_name"], opened["template_version"]) == ("c1", "Ada Novák", 1)
+    assert (opened["customer_id"], opened["recipient_name"], opened["template_version"]) == ("c1", "Ada Novák", 2)
     assert (opened["status"], opened["next_attempt_at"]) == ("delivered", None)
     assert opened["html"].startswith("<!DOCTYPE html>")
     assert "Saturday Lotto" in opened["html"]

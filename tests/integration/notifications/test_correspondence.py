@@ -25,6 +25,14 @@ async def test_facts_become_messages(partition: Partition) -> None:
     assert queued == 3
 
 
+@pytest.mark.parametrize(("charged", "told"), [(1800, "payment of AUD 18.00 has"), (None, "payment has")])
+async def test_a_confirmation_names_what_was_charged(partition: Partition, charged: int | None, told: str) -> None:
+    """A shop may charge another amount than its tickets cost one by one."""
+    await partition.deliver(customer("c1"), paid("c1", payment_amount=charged))
+    ((text,),) = await partition.fetch("select text from correspondence_contents")
+    assert f"Your {told} arrived" in text
+
+
 async def test_one_fact_is_told_once_under_however_many_event_ids(partition: Partition) -> None:
     facts: list[Event] = [paid("c1", "o1"), paid("c1", "o2"), cancelled("c1", "t1"), cancelled("c1", "t2")]
     facts += [request("c1", "k1"), request("c1", "k2")]

@@ -48,6 +48,7 @@ async def test_a_booked_purchase_pays_its_tickets(partition: Partition) -> None:
         "store_id": bought.store_id,
         "terminal_id": bought.terminal_id,
         "payment_transaction_id": bought.payment.transaction_id,
+        "payment_amount": bought.payment.amount,
         "tickets": bought.model_dump(mode="json", exclude_none=True)["tickets"],
     }
     assert await partition.fetch("select cause, actor from ticket_timeline where ticket_id = 't1' and version = 2") == [

@@ -27,7 +27,7 @@ EXAMPLES: dict[str, dict[str, Any]] = {
     "order_confirmation": PERSON
     | {
         "order_id": "o-1", "paid_at": "2026-11-22T09:30:00Z", "currency": "AUD", "receipt_id": None,
-        "payment_transaction_id": "txn-1", "total": 1000, "tickets": [TICKET],
+        "payment_transaction_id": "txn-1", "payment_amount": 900, "total": 1000, "tickets": [TICKET],
     },
     "cancellation_notice": PERSON
     | {"order_id": "o-1", "cancelled_at": "2026-11-22T09:30:00Z", "currency": "AUD", "ticket": TICKET},
@@ -75,9 +75,16 @@ def test_both_forms_say_the_same(name: str) -> None:
 def test_an_order_confirmation_reads_well() -> None:
     rendered = TEMPLATES.render("order_confirmation", EXAMPLES["order_confirmation"])
     assert rendered.subject == "Your order o-1 is confirmed"
-    assert "payment of AUD 10.00 has arrived and your ticket is in the draw" in rendered.text
+    # What was charged, which is not what the tickets cost by themselves.
+    assert "Your payment of AUD 9.00 has arrived and your ticket is in the draw" in rendered.text
     assert "No. 4521, 28 November 2026, 19:30 AEST  AUD 10.00" in rendered.text
     assert "Receipt" not in rendered.text
+
+
+def test_an_order_of_which_no_charge_was_told_names_none() -> None:
+    data = EXAMPLES["order_confirmation"] | {"payment_amount": None}
+    text = TEMPLATES.render("order_confirmation", data).text
+    assert "Your payment has arrived and your ticket is in the draw" in text
 
 
 @pytest.mark.parametrize("zone", [None, "No/Where", "../../etc/passwd"])
