@@ -1,5 +1,6 @@
 """Applies the records of partitions: one transaction for a batch, smaller ones to find what fails in it."""
 
+import re
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import replace
 from typing import Any, NamedTuple
@@ -33,9 +34,14 @@ class _SplitBatchError(Exception):
     """Not a fault: the batch has to be applied in smaller transactions."""
 
 
+# The driver shows what it cannot encode: `query argument $1: ['Ada'] (expected str, got list)`.
+_ARGUMENT = re.compile(r"(query argument \$[0-9]+): .*( \()")
+
+
 def describe_failure(error: Exception) -> str:
-    """The kind of the error and the first line of what it says: later lines of the database name values."""
-    return f"{type(error).__name__}: {(str(error).splitlines() or [''])[0]}"
+    """The kind of the error and the first line of what it says, without the values that are named there or later."""
+    said = _ARGUMENT.sub(r"\1\2", (str(error).splitlines() or [""])[0])
+    return f"{type(error).__name__}: {said}"
 
 
 class Processor:

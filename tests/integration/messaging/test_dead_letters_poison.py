@@ -3,13 +3,16 @@
 from collections import Counter
 
 import aiokafka
+import asyncpg
 import orjson
+import pytest
 from aiokafka.record.default_records import _DefaultRecordBatchBuilderPy
 
 from shared.ids import uuid7
 from shared.messaging import KafkaSettings
 from shared.messaging.follow import follow
 from shared.messaging.operator import letter_groups
+from shared.messaging.processor import describe_failure
 from shared.messaging.records import Decoded, Record
 from tests.support.bad_rows import heal, poison
 from tests.support.messaging import Probe, eventually, points
@@ -26,6 +29,21 @@ async def test_every_kind_of_poison_is_kept_and_published_and_stops_nobody_else(
         await eventually(lambda: _is_count(probe, "outbox", 0))
     await _check_stored(probe)
     await _check_published(probe)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        (["ada@example.com (Ada)"], "DataError: invalid input for query argument $1 (expected str, got list)"),
+        (b"ada@example.com" * 9, "DataError: invalid input for query argument $1 (expected str, got bytes)"),
+    ],
+)
+async def test_what_is_said_of_a_failure_names_no_value(probe: Probe, wrong: object, said: str) -> None:
+    async with probe.database.read() as connection:
+        with pytest.raises(asyncpg.DataError) as failure:
+            await connection.fetch("select $1::text", wrong)
+    assert "ada@" in str(failure.value)
+    assert describe_failure(failure.value) == said
 
 
 async def _check_stored(probe: Probe) -> None:
