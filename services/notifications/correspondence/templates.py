@@ -126,7 +126,11 @@ def _finalize(value: Any) -> Any:
 
 def _moment(value: str, zone: str | None) -> str:
     """A time such as "28 November 2026, 19:30 AEST", in UTC when the zone is not known."""
-    local = datetime.fromisoformat(value).astimezone(zone_named(zone or None) or UTC)
+    try:
+        moment = datetime.fromisoformat(value)
+    except ValueError:
+        raise ValueError("a time is not in ISO 8601") from None
+    local = moment.astimezone(zone_named(zone or None) or UTC)
     return f"{local.day} {local:%B %Y, %H:%M} {local.tzname()}"
 
 

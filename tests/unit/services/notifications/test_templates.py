@@ -111,6 +111,11 @@ def test_data_that_does_not_fit_is_named_as_such(data: dict[str, Any]) -> None:
         TEMPLATES.render("plain_message", data)
 
 
+def test_what_is_said_of_data_that_does_not_fit_names_no_value() -> None:
+    with pytest.raises(TemplateDataError, match=r"order_confirmation v2: a time is not in ISO 8601$"):
+        TEMPLATES.render("order_confirmation", EXAMPLES["order_confirmation"] | {"paid_at": "ada@example.com"})
+
+
 def test_an_unknown_template_is_named_as_such() -> None:
     with pytest.raises(UnknownTemplateError):
         TEMPLATES.render("../plain_message", {})
