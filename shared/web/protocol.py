@@ -71,6 +71,13 @@ class _Connection(RequestHandler):
         response.force_close()
         return response
 
+    def log_exception(self, *args: Any, **kw: Any) -> None:
+        """Log a fault of ours; a body that cannot be decoded is the client's, and its request is answered by now."""
+        if isinstance(kw.get("exc_info"), web.RequestPayloadError):
+            log.info("request body not understood")
+        else:
+            super().log_exception(*args, **kw)
+
 
 def _problem(status: int, fault: BaseException | None) -> Problem:
     if isinstance(fault, ContentEncodingError):

@@ -3,6 +3,7 @@
 import asyncio
 import base64
 import json
+import logging
 import zlib
 from collections.abc import Mapping
 from typing import Any
@@ -146,3 +147,14 @@ async def test_a_compressed_bomb_is_too_large(client: aiohttp.ClientSession) -> 
     assert len(bomb) < 1024 * 1024
     request = raw(b"POST", b"/v1/orders", authorized(Content_Encoding=b"gzip"), bomb)
     assert await send(client, request) in {400, 413}
+
+
+@pytest.mark.parametrize(
+    "content_type", [pytest.param(b"application/json", id="read"), pytest.param(b"text/plain", id="left")]
+)
+async def test_a_body_that_cannot_be_decoded_is_no_fault_of_ours(
+    client: aiohttp.ClientSession, caplog: pytest.LogCaptureFixture, content_type: bytes
+) -> None:
+    headers = authorized(Content_Encoding=b"gzip", Content_Type=content_type)
+    assert await send(client, raw(b"POST", b"/v1/orders", headers, b"this is not gzip")) in (400, 415)
+    assert [record for record in caplog.records if record.levelno >= logging.ERROR] == []
