@@ -104,7 +104,7 @@ def _parameters(operation: Operation) -> list[JsonObject]:
     if declared.if_match:
         required = declared.if_match is True
         parameters.append(_header("If-Match", "The ETag of what the edit starts from.", required=required))
-    if declared.method == "GET":
+    if operation.has_etag:
         text = "The ETag of a copy; answered 304 when it is current."
         parameters.append(_header("If-None-Match", text, required=False))
     return parameters
@@ -146,7 +146,7 @@ def _header(name: str, description: str, *, required: bool) -> JsonObject:
 def _responses(operation: Operation, schemas: dict[tuple[str, str], JsonObject]) -> JsonObject:
     declared = operation.declared
     responses: JsonObject = {str(declared.status): _success(operation, schemas)}
-    if declared.method == "GET":
+    if operation.has_etag:
         responses["304"] = {"description": "The copy named by If-None-Match is current."}
     by_status: dict[int, dict[str, str]] = {}
     for problem in [*_common_problems(operation), *declared.problems]:
@@ -170,6 +170,8 @@ def _success(operation: Operation, schemas: dict[tuple[str, str], JsonObject]) -
         success["content"] = {declared.produces: {"schema": {"type": "string"}}}
     if operation.is_paged:
         headers["Link"] = _response_header('The next page, as `<url>; rel="next"`; absent on the last.')
+    if operation.has_etag:
+        headers["ETag"] = _response_header("The version of what is shown: for If-None-Match, and If-Match of an edit.")
     if declared.if_match:
         headers["ETag"] = _response_header("The version after the edit.")
     if declared.idempotent:
@@ -193,7 +195,7 @@ def _common_problems(operation: Operation) -> list[ProblemType]:
     if operation.is_paged:
         problems.append(INVALID_CURSOR)
     if declared.method == "GET" or declared.if_match:
-        # An If-None-Match or If-Match that is no list of entity tags.
+        # A request line that is too long, or an If-None-Match or If-Match that is no list of entity tags.
         problems.append(MALFORMED_REQUEST)
     if declared.idempotent:
         problems += [IDEMPOTENCY_KEY_REQUIRED, REQUEST_IN_PROGRESS, ANSWER_ERASED, IDEMPOTENCY_KEY_REUSED]

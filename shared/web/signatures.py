@@ -42,7 +42,7 @@ class Declaration:
 class Operation:
     """A declaration with its handler and the models of its signature; no `response` is an empty answer.
 
-    `is_personal`: the answer has fields that not everybody may see.
+    `is_personal`: the answer has fields that not everybody may see. `has_etag`: a GET whose `Reply` says its version.
     """
 
     declared: Declaration
@@ -56,6 +56,7 @@ class Operation:
     response: TypeAdapter[Any] | None
     is_paged: bool
     is_personal: bool
+    has_etag: bool
 
 
 def resolve(handler: Callable[..., Awaitable[Any]], declared: Declaration) -> Operation:
@@ -100,6 +101,7 @@ def _resolve(function: Callable[..., Awaitable[Any]], declared: Declaration, *, 
         response=response,
         is_paged=get_origin(answer) is Page,
         is_personal=response is not None and is_personal(response.json_schema(mode="serialization")),
+        has_etag=declared.method == "GET" and get_origin(hints["return"]) is Reply,
     )
 
 

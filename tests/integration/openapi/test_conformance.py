@@ -81,6 +81,9 @@ def _call(operation: Any, headers: dict[str, str], mode: GenerationMode) -> None
             if name in KNOWN and data.draw(st.booleans()):
                 case.path_parameters[name] = data.draw(st.sampled_from(KNOWN[name]))
         response = case.call(headers=headers, timeout=20)
+        if case.method == "GET" and response.status_code == 200:
+            documented = operation.definition.raw["responses"]["200"].get("headers", {})
+            assert ("etag" in response.headers) == ("ETag" in documented), case.as_curl_command()
         try:
             case.validate_response(response, checks=CHECKS, headers=headers)
         except* Exception as group:  # noqa: BLE001 - told with what was asked and answered

@@ -133,7 +133,13 @@ async def test_the_openapi_document_is_valid_and_says_what_is_needed(client: aio
     assert history["x-permission"] == "ledger:read"
     assert {"customer_id", "limit", "cursor", "kind", "since"} <= {item["name"] for item in history["parameters"]}
     assert "Link" in history["responses"]["200"]["headers"]
+    assert "If-None-Match" not in {item["name"] for item in history["parameters"]}
+    assert "304" not in history["responses"]
     assert "customer_not_found" in history["responses"]["404"]["description"]
+    read = document["paths"]["/v1/customers/{customer_id}"]["get"]
+    assert "If-None-Match" in {item["name"] for item in read["parameters"]}
+    assert "ETag" in read["responses"]["200"]["headers"]
+    assert "304" in read["responses"]
     rename = document["paths"]["/v1/customers/{customer_id}"]["patch"]
     assert "If-Match" in {item["name"] for item in rename["parameters"]}
     assert {"412", "415", "422", "428"} <= rename["responses"].keys()
