@@ -72,6 +72,7 @@ from shared.web.models import (
     RequestModel,
     ResponseModel,
     WrongFieldError,
+    in_words,
     refuse_nulls,
     require_order,
 )
@@ -125,6 +126,7 @@ __all__ = [
     "etag_of",
     "forget_before",
     "generate_signing_key",
+    "in_words",
     "mint_token",
     "no_customer",
     "operation",

@@ -10,6 +10,9 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     StringConstraints,
+    ValidationError,
+    ValidatorFunctionWrapHandler,
+    WrapValidator,
     model_validator,
 )
 
@@ -28,6 +31,20 @@ Instant = Annotated[AwareDatetime, WrittenOut(), AfterValidator(_in_utc)]
 
 # What a person writes, such as a reason: blanks alone say nothing.
 Prose = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=2000, pattern=NO_NUL)]
+
+
+def in_words(message: str) -> WrapValidator:
+    """Say `message` of a text that its pattern refuses: the pattern tells people nothing."""
+
+    def check(value: Any, handler: ValidatorFunctionWrapHandler) -> Any:
+        try:
+            return handler(value)
+        except ValidationError as error:
+            if error.errors(include_input=False)[0]["type"] == "string_pattern_mismatch":
+                raise ValueError(message) from None
+            raise
+
+    return WrapValidator(check)
 
 
 class WrongFieldError(ValueError):

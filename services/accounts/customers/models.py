@@ -12,7 +12,7 @@ from services.accounts.customers.domain import Status, plain_phone, without_invi
 from services.accounts.customers.profile import Account, Profile
 from shared.contracts.base import Language
 from shared.time_zones import zone_named
-from shared.web import Personal, Prose, RequestModel, ResponseModel, WrongFieldError, refuse_nulls
+from shared.web import Personal, Prose, RequestModel, ResponseModel, WrongFieldError, in_words, refuse_nulls
 
 
 def known_time_zone(name: str) -> str:
@@ -34,6 +34,7 @@ Name = Annotated[
     str,
     StringConstraints(strip_whitespace=True, min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f]*$"),
     AfterValidator(visible),
+    in_words("A name is one line of text."),
 ]
 # One address that mail can be sent to and nothing around it, such as `<...>` of a mail program.
 _ATOM = r"[^@.\s\x00<>()\[\],;\"]+"
@@ -41,6 +42,7 @@ Email = Annotated[
     str,
     StringConstraints(strip_whitespace=True, max_length=254, pattern=rf"^{_ATOM}(\.{_ATOM})*@{_ATOM}(\.{_ATOM})*$"),
     BeforeValidator(lambda text: without_invisible(text) if isinstance(text, str) else text),
+    in_words("Not an e-mail address, such as ada@example.com."),
 ]
 # What events may say, and with a digit: a number without one could not be looked up. One pattern, since of two
 # the later one alone would count.
@@ -48,8 +50,15 @@ Phone = Annotated[
     str,
     StringConstraints(strip_whitespace=True, min_length=3, max_length=40, pattern=r"^[0-9+() ./-]*[0-9][0-9+() ./-]*$"),
     BeforeValidator(lambda text: plain_phone(text) if isinstance(text, str) else text),
+    in_words("Not a phone number: digits, and + ( ) . / - or blanks between them, without an extension."),
 ]
-TimeZone = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_+/-]{1,64}$"), AfterValidator(known_time_zone)]
+TimeZone = Annotated[
+    str,
+    StringConstraints(pattern=r"^[A-Za-z0-9_+/-]{1,64}$"),
+    AfterValidator(known_time_zone),
+    in_words("No time zone has this name."),
+]
+LanguageTag = Annotated[Language, in_words("Not a language tag, such as en or pt-BR.")]
 
 
 class Registration(RequestModel):
@@ -59,7 +68,7 @@ class Registration(RequestModel):
     last_name: Name
     email: Email
     phone: Phone
-    language: Language | None = None
+    language: LanguageTag | None = None
     time_zone: TimeZone | None = Field(default=None, description="A name of the IANA time zone database.")
 
 
@@ -70,7 +79,7 @@ class Changes(RequestModel):
     last_name: Name | None = None
     email: Email | None = None
     phone: Phone | None = None
-    language: Language | None = None
+    language: LanguageTag | None = None
     time_zone: TimeZone | None = Field(default=None, description="A name of the IANA time zone database.")
     status: Status | None = None
     status_reason: Prose | None = Field(default=None, description="Why; required with `status`.")

@@ -100,6 +100,19 @@ async def test_registration_needs_name_email_and_phone(accounts: Accounts, missi
     assert [error["field"] for error in problem["errors"]] == [f"body.{missing}"]
 
 
+async def test_what_is_wrong_with_a_detail_is_said_in_words(accounts: Accounts) -> None:
+    details = {"first_name": "Ada\nX", "email": "ada.example.com", "phone": "0491570156x7", "language": "English"}
+    problem = await register(accounts, status=422, time_zone="Sydney (AU)", **details)
+    said = {error["field"]: error["message"] for error in problem["errors"]}
+    assert said == {
+        "body.first_name": "A name is one line of text.",
+        "body.email": "Not an e-mail address, such as ada@example.com.",
+        "body.phone": "Not a phone number: digits, and + ( ) . / - or blanks between them, without an extension.",
+        "body.language": "Not a language tag, such as en or pt-BR.",
+        "body.time_zone": "No time zone has this name.",
+    }
+
+
 @pytest.mark.parametrize(
     "phone", ["+61 491 570 156 ext 5", "0491570156x7", "call 0491 570 156", "+ ( )", "0491_570_156"]
 )
