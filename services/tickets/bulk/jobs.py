@@ -48,7 +48,6 @@ class BulkRunner:
         self._looked: dict[str, float] = {}
         self._aside: SetAside[str] = SetAside(JOB)
         self._most_unanswered = most_unanswered
-        self._has_room = True
 
     def wake(self) -> None:
         """Look at once."""
@@ -62,10 +61,10 @@ class BulkRunner:
         """Do the next piece of each job; False when there is nothing to do now."""
         async with self._unit_of_work.database.read() as connection:
             jobs = await store.running(connection)
-            self._has_room = await self._is_room(connection, jobs)
+            has_room = await self._is_room(connection, jobs)
         self._looked = {job.bulk_id: self._looked.get(job.bulk_id, 0.0) for job in jobs}
         aside = self._aside.rows()
-        done = [await self._try(job) for job in jobs if job.bulk_id not in aside]
+        done = [await self._try(job, has_room=has_room) for job in jobs if job.bulk_id not in aside]
         return any(done)
 
     async def _is_room(self, connection: Connection, jobs: Sequence[Bulk]) -> bool:
@@ -78,23 +77,23 @@ class BulkRunner:
             asyncio.get_running_loop().call_later(_BREATH, self.wake)
         return found < self._most_unanswered
 
-    async def _try(self, job: Bulk) -> bool:
+    async def _try(self, job: Bulk, *, has_room: bool) -> bool:
         """A job that fails is set aside for a while, and the others go on."""
         try:
-            return await self._advance(job)
+            return await self._advance(job, has_room=has_room)
         except Exception as error:
             if is_transient(error):
                 raise
             self._aside.add(job.bulk_id, error)
             return False
 
-    async def _advance(self, job: Bulk) -> bool:
+    async def _advance(self, job: Bulk, *, has_room: bool) -> bool:
         if monotonic() - self._looked[job.bulk_id] >= LOOK_EVERY.total_seconds():
             self._looked[job.bulk_id] = monotonic()
             await self._look(job)
         if job.state is BulkState.COLLECTING:
             return await self._collect(job)
-        if job.state is BulkState.CANCELLING and self._has_room:
+        if job.state is BulkState.CANCELLING and has_room:
             return await self._cancel(job)
         return False
 
