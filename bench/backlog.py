@@ -60,6 +60,20 @@ def publications(event: type[Event], count: int, *, customers: int | None = None
         yield Publication(event.topic, f"cus-{customer}".encode(), headers, value)
 
 
+def purchase(name: str, **of_tickets: object) -> Publication:
+    """The order `ord-<name>` of customer `cus-<name>`, told now; its tickets have `of_tickets` instead of their own."""
+    value = TEMPLATES[PurchaseCompleted].replace("@n", name).replace("@c", name)
+    if of_tickets:
+        order = json.loads(value)
+        value = json.dumps(order | {"tickets": [ticket | of_tickets for ticket in order["tickets"]]})
+    customer = f"cus-{name}"
+    headers = binary_headers(
+        event_id=f"evt-{name}", source=SOURCE, event_type=PurchaseCompleted.type, time=datetime.now(UTC),
+        subject=customer, traceparent=None,
+    )  # fmt: skip
+    return Publication(PurchaseCompleted.topic, customer.encode(), headers, value.encode())
+
+
 async def publish(kafka: KafkaSettings, event: type[Event], count: int, *, customers: int | None = None) -> None:
     """Put `publications` on Kafka."""
     async with EventPublisher(kafka, source=SOURCE) as publisher:

@@ -8,12 +8,10 @@ from __future__ import annotations
 
 import asyncio
 import itertools
-import json
 import math
 import secrets
 import time
 from collections.abc import Awaitable, Callable
-from datetime import UTC, datetime
 from typing import Any
 
 import aiohttp
@@ -25,9 +23,7 @@ from bench.pace import evenly
 from bench.processes import SideFailedError
 from bench.watch import Watch, watching
 from deploy.local.stack import Stack
-from shared.contracts import PurchaseCompleted
 from shared.messaging import EventPublisher, KafkaSettings, Publication
-from shared.messaging.cloudevents import binary_headers
 
 TICKETS = 100_000
 LIMIT_SECONDS = 20
@@ -143,15 +139,7 @@ def _percentiles(when: str, took: dict[str, list[float]]) -> Round:
 
 
 def _order(name: str, draw: int) -> Publication:
-    value = json.loads(backlog.TEMPLATES[PurchaseCompleted].replace("@n", name).replace("@c", name))
-    for ticket in value["tickets"]:
-        ticket |= {"lottery": LOTTERY, "draw_number": draw}
-    customer = f"cus-{name}"
-    headers = binary_headers(
-        event_id=f"evt-{name}", source=backlog.SOURCE, event_type=PurchaseCompleted.type, time=datetime.now(UTC),
-        subject=customer, traceparent=None,
-    )  # fmt: skip
-    return Publication(PurchaseCompleted.topic, customer.encode(), headers, json.dumps(value).encode())
+    return backlog.purchase(name, lottery=LOTTERY, draw_number=draw)
 
 
 async def _round(office: Office, tickets: int) -> Round:

@@ -14,7 +14,6 @@ import secrets
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from datetime import UTC, datetime
 
 import aiohttp
 
@@ -25,9 +24,7 @@ from bench.pace import evenly
 from bench.processes import SideFailedError
 from bench.watch import Watch, watching
 from deploy.local.stack import Stack
-from shared.contracts import PurchaseCompleted
-from shared.messaging import EventPublisher, KafkaSettings, Publication
-from shared.messaging.cloudevents import binary_headers
+from shared.messaging import EventPublisher, KafkaSettings
 
 BURST = 6_000
 SECONDS = 20.0
@@ -63,14 +60,8 @@ class Site:
     async def buy(self) -> str:
         """Publish a purchase of a new customer and return its order id."""
         name = f"{self._prefix}{next(self._numbers)}"
-        order, customer = f"ord-{name}", f"cus-{name}"
-        value = backlog.TEMPLATES[PurchaseCompleted].replace("@n", name).replace("@c", name).encode()
-        headers = binary_headers(
-            event_id=f"evt-{name}", source=backlog.SOURCE, event_type=PurchaseCompleted.type, time=datetime.now(UTC),
-            subject=customer, traceparent=None,
-        )  # fmt: skip
-        await self._publisher.send([Publication(PurchaseCompleted.topic, customer.encode(), headers, value)])
-        return order
+        await self._publisher.send([backlog.purchase(name)])
+        return f"ord-{name}"
 
     async def cancel(self, ticket: str) -> None:
         """Cancel a ticket over HTTP."""

@@ -199,6 +199,16 @@ async def outcomes(partition: Partition, customer_id: str) -> list[str]:
     return [row[0] for row in rows]
 
 
+async def outcomes_are(partition: Partition, customer_id: str, expected: list[str]) -> bool:
+    """Whether the attempts for a customer's only message ended so."""
+    return await outcomes(partition, customer_id) == expected
+
+
+async def ended(partition: Partition, customer_id: str, attempts: int) -> bool:
+    """Whether so many attempts for a customer's only message are over."""
+    return len(await outcomes(partition, customer_id)) == attempts
+
+
 async def expire_leases(partition: Partition) -> None:
     """Let the leases of all claims have run out, as when their worker was paused for long."""
     async with partition.unit_of_work.begin() as transaction:

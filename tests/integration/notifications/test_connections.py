@@ -10,7 +10,7 @@ from services.notifications.app import SERVICE
 from services.notifications.delivery.smtp import ConnectError, Connection, Server
 from services.notifications.delivery.worker import DeliveryWorker
 from tests.support.messaging import eventually
-from tests.support.notifications import MailSink, customer, outcomes, paid, sink_listening, working
+from tests.support.notifications import MailSink, customer, outcomes_are, paid, sink_listening, working
 from tests.support.partition import Partition, partition_of
 from tests.support.stack import Infra
 
@@ -34,7 +34,7 @@ async def test_a_server_that_is_away_costs_no_attempt(infra: Infra, unused_port:
             await eventually(lambda: _is_unreachable(worker))
             assert await partition.fetch("select phase, attempt from outgoing") == [("queued", 0)]
             async with sink_listening(away):
-                await eventually(lambda: _outcomes_are(partition, "c1", ["accepted"]))
+                await eventually(lambda: outcomes_are(partition, "c1", ["accepted"]))
     assert len(away.received) == 1
 
 
@@ -42,7 +42,7 @@ async def test_a_connection_that_was_closed_while_idle_is_not_used(partition: Pa
     async with working(partition):
         for name in ("c1", "c2", "c3"):
             await partition.deliver(customer(name), paid(name))
-            await eventually(lambda n=name: _outcomes_are(partition, n, ["accepted"]))  # type: ignore[misc]
+            await eventually(lambda n=name: outcomes_are(partition, n, ["accepted"]))  # type: ignore[misc]
             sink.hang_up()
 
 
@@ -74,7 +74,3 @@ def _check(_server: object, _session: object, _envelope: object, _mechanism: str
 
 async def _is_unreachable(worker: DeliveryWorker) -> bool:
     return not worker._reachable
-
-
-async def _outcomes_are(partition: Partition, customer_id: str, expected: list[str]) -> bool:
-    return await outcomes(partition, customer_id) == expected

@@ -12,9 +12,11 @@ from tests.support.notifications import (
     all_due,
     another_worker,
     customer,
+    ended,
     expire_leases,
     message_id,
     outcomes,
+    outcomes_are,
     paid,
     status,
     working,
@@ -27,7 +29,7 @@ C1 = "c1@example.com"
 async def test_a_message_arrives_complete(partition: Partition, sink: MailSink) -> None:
     await partition.deliver(customer("c1", first_name="Zoë", last_name="O'Brien, Jr."), paid("c1"))
     async with working(partition):
-        await eventually(lambda: _ended(partition, "c1", 1))
+        await eventually(lambda: ended(partition, "c1", 1))
     (mail,) = sink.received_by(C1)
     identity = await message_id(partition, "c1")
     assert mail["X-Recourse-Message-Id"] == identity
@@ -75,8 +77,8 @@ async def test_a_refusal_for_good_is_a_hard_bounce(partition: Partition, sink: M
     getattr(sink, place)[C1] = ["550 5.1.1 no such user"]
     await partition.deliver(customer("c1"), paid("c1"), customer("c2"), paid("c2"))
     async with working(partition):
-        await eventually(lambda: _ended(partition, "c1", 1))
-        await eventually(lambda: _ended(partition, "c2", 1))
+        await eventually(lambda: ended(partition, "c1", 1))
+        await eventually(lambda: ended(partition, "c2", 1))
     assert await status(partition, "c1") == "hard_bounce"
     assert await partition.fetch(
         "select outcome, status_code, diagnostic from delivery_attempts where customer_id = 'c1'"
@@ -102,12 +104,12 @@ async def test_a_refusal_for_now_is_tried_again_and_stays_pending(
     await partition.deliver(customer("c1"), paid("c1"))
     async with working(partition):
         for number in range(1, len(attempts)):
-            await eventually(lambda n=number: _ended(partition, "c1", n))  # type: ignore[misc]
+            await eventually(lambda n=number: ended(partition, "c1", n))  # type: ignore[misc]
             assert await status(partition, "c1") == "pending"
             ((due,),) = await partition.fetch("select due_at > now() from outgoing")
             assert due
             await all_due(partition)
-        await eventually(lambda: _ended(partition, "c1", len(attempts)))
+        await eventually(lambda: ended(partition, "c1", len(attempts)))
     assert await outcomes(partition, "c1") == attempts
     assert len(sink.received_by(C1)) == 1 + (place == "data") * len(replies)
 
@@ -118,11 +120,11 @@ async def test_a_connection_lost_after_the_final_dot_leaves_it_unconfirmed(
     sink.data[C1] = [HANG_UP]
     await partition.deliver(customer("c1"), paid("c1"))
     async with working(partition):
-        await eventually(lambda: _ended(partition, "c1", 1))
+        await eventually(lambda: ended(partition, "c1", 1))
         assert await status(partition, "c1") == "unconfirmed"
         assert await partition.fetch("select * from outgoing") == []
         await partition.deliver(customer("c2"), paid("c2"))
-        await eventually(lambda: _ended(partition, "c2", 1))
+        await eventually(lambda: ended(partition, "c2", 1))
     assert len(sink.received_by(C1)) == 1
 
 
@@ -135,11 +137,11 @@ async def test_a_server_that_does_not_answer_after_the_final_dot_leaves_it_uncon
         await eventually(lambda: _received(sink, C1))
         assert await partition.fetch("select phase from outgoing") == [("handing_over",)]
         await expire_leases(partition)
-        await eventually(lambda: _ended(partition, "c1", 1))
+        await eventually(lambda: ended(partition, "c1", 1))
         assert await status(partition, "c1") == "unconfirmed"
         # The answer that comes late after all is the truer word.
         sink.resume.set()
-        await eventually(lambda: _outcomes_are(partition, "c1", ["accepted"]))
+        await eventually(lambda: outcomes_are(partition, "c1", ["accepted"]))
         assert await status(partition, "c1") == "pending"
     assert len(sink.received_by(C1)) == 1
 
@@ -151,11 +153,11 @@ async def test_a_late_refusal_for_now_after_doubt_is_tried_again(partition: Part
     async with working(partition):
         await eventually(lambda: _received(sink, C1))
         await expire_leases(partition)
-        await eventually(lambda: _outcomes_are(partition, "c1", ["unconfirmed"]))
+        await eventually(lambda: outcomes_are(partition, "c1", ["unconfirmed"]))
         sink.resume.set()
-        await eventually(lambda: _outcomes_are(partition, "c1", ["deferred"]))
+        await eventually(lambda: outcomes_are(partition, "c1", ["deferred"]))
         await all_due(partition)
-        await eventually(lambda: _outcomes_are(partition, "c1", ["deferred", "accepted"]))
+        await eventually(lambda: outcomes_are(partition, "c1", ["deferred", "accepted"]))
 
 
 async def test_a_worker_that_lost_its_claim_before_the_hand_over_does_not_send(
@@ -166,7 +168,7 @@ async def test_a_worker_that_lost_its_claim_before_the_hand_over_does_not_send(
     async with working(partition):
         await eventually(lambda: _offered(sink, C1))
         await expire_leases(partition)
-        await eventually(lambda: _outcomes_are(partition, "c1", ["abandoned"]))
+        await eventually(lambda: outcomes_are(partition, "c1", ["abandoned"]))
         # The next attempt is offered as well; then both go on at once.
         await eventually(lambda: _offered(sink, C1, times=2))
         sink.resume.set()
@@ -198,14 +200,6 @@ async def test_stopping_gives_back_what_was_not_begun(partition: Partition, sink
     rows = await partition.fetch("select phase, attempt, token, lease_until from outgoing")
     assert rows == [("queued", 0, None, None)] * 8
     assert len(sink.received) == 4
-
-
-async def _ended(partition: Partition, customer_id: str, attempts: int) -> bool:
-    return len(await outcomes(partition, customer_id)) == attempts
-
-
-async def _outcomes_are(partition: Partition, customer_id: str, expected: list[str]) -> bool:
-    return await outcomes(partition, customer_id) == expected
 
 
 async def _queue_is_empty(partition: Partition) -> bool:
@@ -253,6 +247,6 @@ async def test_a_message_that_fails_here_keeps_no_other_and_is_tried_again(
         )
     async with working(partition):
         for name in ("c1", "c2", "c4", "c5", "c6", "c7", "c8"):
-            await eventually(lambda name=name: _ended(partition, name, 1))  # type: ignore[misc]
-        await eventually(lambda: _ended(partition, "c3", 1))
+            await eventually(lambda name=name: ended(partition, name, 1))  # type: ignore[misc]
+        await eventually(lambda: ended(partition, "c3", 1))
     assert await outcomes(partition, "c3") == ["deferred"]

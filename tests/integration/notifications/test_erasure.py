@@ -20,7 +20,7 @@ from tests.support.notifications import (
     customer,
     expire_leases,
     message_id,
-    outcomes,
+    outcomes_are,
     paid,
     report,
     request,
@@ -104,7 +104,7 @@ async def test_a_message_that_was_tried_before_still_says_so(
     sink.rcpt["c1@example.com"] = ["450 4.2.1 busy"]
     await partition.deliver(customer("c1"), paid("c1"))
     async with working(partition):
-        await eventually(lambda: _outcomes_are(partition, ["deferred"]))
+        await eventually(lambda: outcomes_are(partition, "c1", ["deferred"]))
     await partition.deliver(erased())
     opened = (await api.get(f"/v1/correspondence/{await message_id(partition, 'c1')}")).body
     assert (opened["status"], opened["withheld_reason"]) == ("not_sent", "erased")
@@ -180,10 +180,6 @@ async def test_an_answer_to_an_attempt_given_up_that_comes_beside_the_erasure(pa
     assert "c1@example.com" not in await everything(partition)
     assert await partition.fetch("select * from outgoing") == []
     assert await statuses(partition) == [("not_sent", "erased")]
-
-
-async def _outcomes_are(partition: Partition, expected: list[str]) -> bool:
-    return await outcomes(partition, "c1") == expected
 
 
 async def _somebody_waits(partition: Partition) -> bool:

@@ -1,7 +1,7 @@
 """When a message that the server puts off is given up."""
 
 from tests.support.messaging import eventually
-from tests.support.notifications import MailSink, all_due, customer, outcomes, paid, status, working
+from tests.support.notifications import MailSink, all_due, customer, ended, outcomes, paid, status, working
 from tests.support.partition import Partition
 
 C1 = "c1@example.com"
@@ -14,9 +14,9 @@ async def test_a_server_that_was_away_for_days_may_put_off_what_it_sees_first(
     await partition.deliver(customer("c1"), paid("c1"))
     await _made_before(partition, "3 days")
     async with working(partition):
-        await eventually(lambda: _ended(partition, "c1", 1))
+        await eventually(lambda: ended(partition, "c1", 1))
         await all_due(partition)
-        await eventually(lambda: _ended(partition, "c1", 2))
+        await eventually(lambda: ended(partition, "c1", 2))
     assert await outcomes(partition, "c1") == ["deferred", "accepted"]
 
 
@@ -25,10 +25,10 @@ async def test_a_message_that_is_put_off_for_days_is_given_up(partition: Partiti
     await partition.deliver(customer("c1"), paid("c1"))
     async with working(partition):
         for number in range(1, 9):
-            await eventually(lambda n=number: _ended(partition, "c1", n))  # type: ignore[misc]
+            await eventually(lambda n=number: ended(partition, "c1", n))  # type: ignore[misc]
             await all_due(partition)
             await _made_before(partition, "1 day")
-        await eventually(lambda: _ended(partition, "c1", 9))
+        await eventually(lambda: ended(partition, "c1", 9))
     assert await outcomes(partition, "c1") == ["deferred"] * 8 + ["given_up"]
     assert await status(partition, "c1") == "soft_bounce"
     assert await partition.fetch("select * from outgoing") == []
@@ -38,7 +38,3 @@ async def _made_before(partition: Partition, age: str) -> None:
     """Let all messages be that much older."""
     async with partition.unit_of_work.begin() as transaction:
         await transaction.connection.execute(f"update correspondence set created_at = created_at - interval '{age}'")  # noqa: S608 - of this file
-
-
-async def _ended(partition: Partition, customer_id: str, attempts: int) -> bool:
-    return len(await outcomes(partition, customer_id)) == attempts
