@@ -1,7 +1,7 @@
 """Arrays as parameters at a twentieth of asyncpg's price, which looks several times at each element of a list."""
 
 from collections.abc import Collection
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 import orjson
@@ -12,7 +12,9 @@ def array(values: Collection[str | int | datetime | None]) -> str:
 
     The statement says the type of the elements; `text` alone is what the parameter travels as.
     """
-    literal = orjson.dumps(values if isinstance(values, list | tuple) else [*values]).decode()
+    literal = orjson.dumps(
+        values if isinstance(values, list | tuple) else [*values], _in_utc, orjson.OPT_PASSTHROUGH_DATETIME
+    ).decode()
     if "\\" in literal:
         # JSON's escapes are not PostgreSQL's, which knows only that the next character stands for itself.
         literal = f"[{','.join(map(_element, values))}]"
@@ -32,7 +34,14 @@ def _octets(value: bytes) -> str:
     return f'"\\\\x{value.hex()}"'
 
 
+def _in_utc(moment: datetime) -> str:
+    # PostgreSQL reads no offset of 16 hours or more, RFC 3339 has them up to 23:59.
+    return moment.astimezone(UTC).isoformat()
+
+
 def _element(value: str | int | datetime | None) -> str:
+    if isinstance(value, datetime):
+        return f'"{_in_utc(value)}"'
     if not isinstance(value, str):
         return "null" if value is None else str(value)
     escaped = value.replace("\\", "\\\\").replace('"', '\\"')

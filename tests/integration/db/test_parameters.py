@@ -66,6 +66,9 @@ def _parse(literal: str) -> list[str | None]:
         datetime(9998, 12, 31, 23, 59, 59, 999999, tzinfo=UTC),
         datetime(2026, 11, 22, 9, 30, tzinfo=timezone(timedelta(hours=-9, minutes=-30))),
         TypeAdapter(datetime).validate_python("2026-11-22T09:30:00.000001+05:45"),
+        # The greatest offsets of RFC 3339, as texts more than PostgreSQL reads.
+        TypeAdapter(datetime).validate_python("2026-11-22T09:30:00+23:59"),
+        TypeAdapter(datetime).validate_python("2026-11-22T09:30:00-23:59"),
     ],
 )
 async def test_a_moment_is_the_same_afterwards(infra: Infra, moment: datetime) -> None:
@@ -74,6 +77,7 @@ async def test_a_moment_is_the_same_afterwards(infra: Infra, moment: datetime) -
     await prepare_session(connection)
     assert await connection.fetchval("select $1::timestamptz", moment) == moment
     assert await connection.fetchval("select $1::timestamptz[]", [moment, None]) == [moment, None]
+    assert await connection.fetchval("select $1::text::timestamptz[]", array([moment, None])) == [moment, None]
     assert await connection.fetchval("select extract(epoch from $1::timestamptz)", moment) == plain
     with pytest.raises(asyncpg.DataError):
         await connection.fetchval("select $1::timestamptz", moment.replace(tzinfo=None))
