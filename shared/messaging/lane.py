@@ -9,6 +9,7 @@ from shared.db import is_transient
 from shared.messaging.kafka import to_record
 from shared.messaging.processor import Processor, Slice
 from shared.messaging.progress import stored_offset
+from shared.messaging.records import Ignored, Record
 from shared.telemetry.logging import get_logger
 from shared.telemetry.metrics import counter
 
@@ -53,13 +54,20 @@ class Lane:
         self._on_change = on_change
         self._look_again = look_again
         self._records: list[Any] = []
+        # Stands for what no consumer is given, before all records.
+        self._unseen: Ignored | None = None
         self._bytes = 0
         self._pause = FIRST_PAUSE
         self.task = self._start(0.0)
 
     def __len__(self) -> int:
         """How many records are there to be applied."""
-        return len(self._records)
+        return len(self._records) + (self._unseen is not None)
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether all that it was given is applied."""
+        return self.offset is not None and not self.busy and not len(self)
 
     @property
     def room(self) -> int:
@@ -77,18 +85,32 @@ class Lane:
         self._bytes += sum(map(_size, messages))
         self._on_change()
 
+    def pass_over(self, position: int) -> None:
+        """While it is idle: nothing before `position` is for consumers, such as markers of a publisher's transactions.
+
+        It would seem to be behind for ever, and to have lost what Kafka deletes some day.
+        """
+        if self.offset is not None and self.offset < position:
+            nothing = Record(self._topic, self.partition.partition, position - 1, None, (), None)
+            self._unseen = Ignored(nothing)
+            self.waiting_since = asyncio.get_running_loop().time()
+            self._on_change()
+
     def take(self, count: int) -> Slice:
         """The next `count` records at most, decoded. They go on with `advance`, or come again after `restart`."""
         if self.offset is None:
             raise RuntimeError("nothing was read yet")
         was_full = not self.room
+        unseen, self._unseen = self._unseen, None
+        count -= unseen is not None
         taken = self._records[:count]
         del self._records[:count]
         self._bytes -= sum(map(_size, taken))
         self.waiting_since = asyncio.get_running_loop().time()
         if was_full and self.room:
             self._look_again()
-        return Slice(self._processor.decode([to_record(each, topic=self._topic) for each in taken]), self.offset)
+        decoded = self._processor.decode([to_record(each, topic=self._topic) for each in taken])
+        return Slice(decoded if unseen is None else [unseen, *decoded], self.offset)
 
     def advance(self, applied: Slice, offset: int) -> None:
         """A slice that was taken has been applied, up to `offset`."""
@@ -104,6 +126,7 @@ class Lane:
         self.offset = None
         self.alone = alone
         self._records.clear()
+        self._unseen = None
         self._bytes = 0
         # What was read from the old position comes before the new one is known, and is dropped.
         self._look_again()

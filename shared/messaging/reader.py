@@ -1,10 +1,12 @@
 """Reads what the assigned partitions have room for."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from shared.messaging.lane import Lane
+
+LOOK_EVERY_SECONDS = 1.0
 
 
 class Reader:
@@ -17,6 +19,7 @@ class Reader:
     def __init__(self, client: Any) -> None:
         self._client = client
         self._read: asyncio.Task[Any] | None = None
+        self._next_look = 0.0
 
     def look_again(self) -> None:
         """What is being read was asked for by partitions that are not the ones to be read now."""
@@ -35,8 +38,20 @@ class Reader:
                     continue
                 for partition, messages in self._read.result().items():
                     wanted[partition].receive(messages)
+                # Here, where no read is under way: the positions are right behind what the lanes were handed.
+                await self._pass_over(wanted.values())
         finally:
             self.look_again()
+
+    async def _pass_over(self, lanes: Iterable[Lane]) -> None:
+        """Each second, let lanes that have nothing to do know how far there is nothing for them."""
+        now = asyncio.get_running_loop().time()
+        if now < self._next_look:
+            return
+        self._next_look = now + LOOK_EVERY_SECONDS
+        for lane in lanes:
+            if lane.is_idle:
+                lane.pass_over(await self._client.position(lane.partition))
 
     async def _fetch(self, wanted: dict[Any, Lane]) -> dict[Any, list[Any]]:
         if not wanted:

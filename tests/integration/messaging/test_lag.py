@@ -2,6 +2,8 @@
 
 from collections.abc import Callable
 
+from aiokafka import AIOKafkaProducer
+
 from shared.messaging.breaker import Breaker
 from shared.telemetry.metrics import REGISTRY
 from tests.support.dead_letters import Faults
@@ -30,3 +32,30 @@ async def test_a_consumer_that_stands_shows_what_piles_up_and_one_that_left_show
     await shows(lambda lag: sum(lag) >= 27)
     await probe.stop_consumers()
     assert _lag() == []
+
+
+async def test_what_a_transactional_publisher_leaves_behind_its_events_is_no_lag(probe: Probe) -> None:
+    topic = f"{probe.kafka.topic_prefix}loyalty"
+    probe.consumer()
+    async with AIOKafkaProducer(
+        bootstrap_servers=probe.kafka.bootstrap_servers, transactional_id=f"{topic}-shop"
+    ) as shop:
+        async with shop.transaction():
+            await shop.send_and_wait(topic, key=b"c1", value=b"{}", partition=0)
+        await shop.begin_transaction()
+        await shop.send_and_wait(topic, key=b"c1", value=b"{}", partition=1)
+        await shop.abort_transaction()
+
+    async def passed_over() -> bool:
+        offsets = await probe.fetch("select next_offset from consumer_offsets order by partition")
+        # A record and a marker each; the partitions are three.
+        return offsets == [(2,), (2,), (0,)] and len(_lag()) == 3 and sum(_lag()) == 0
+
+    await eventually(passed_over)
+    assert await probe.count("dead_letters") == 1
+    await probe.publish([points("c1", 1), points("c2", 2), points("c3", 3), points("c4", 4)])
+    await eventually(lambda: _counts(probe, 4))
+
+
+async def _counts(probe: Probe, number: int) -> bool:
+    return await probe.count("effects") == number
