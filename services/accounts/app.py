@@ -15,7 +15,6 @@ from services.accounts.customers.api import CustomersApi
 from services.accounts.customers.events import learn_customers
 from services.accounts.customers.jobs import PhoneKeys
 from services.accounts.customers.phones import Phones
-from services.accounts.customers.store import united_ids
 from services.accounts.erasure.api import Eraser, ErasureApi, erase_audited
 from services.accounts.evidence.jobs import Sealer
 from services.accounts.held import SECTIONS
@@ -125,7 +124,7 @@ def _operations(context: Context[AccountsSettings], phones: Phones) -> list[Oper
             context.unit_of_work,
             "accounts",
             SECTIONS,
-            ids_of=united_ids,
+            ids_of=activities.known_ids,
             others=("tickets", "notifications", "loyalty"),
         ),
         LedgerApi(context.database),

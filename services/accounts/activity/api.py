@@ -18,7 +18,6 @@ from services.accounts.activity.models import (
     LoginView,
     PeriodQuery,
 )
-from services.accounts.customers.store import united_ids
 from shared.db import Connection, Database
 from shared.web import CUSTOMER_NOT_FOUND, CustomerPath, Keyset, Page, RequestContext, no_customer, operation
 
@@ -84,7 +83,7 @@ class ActivityApi:
     async def get_cart(self, path: CustomerPath) -> CartView:
         """The tickets in the cart now; prices in minor units."""
         async with self._database.read() as connection:
-            ids = await all_ids(connection, path.customer_id)
+            ids = await store.all_ids(connection, path.customer_id)
             cart = await store.cart(connection, ids)
             if cart is None:
                 await require_known(connection, path.customer_id, ids)
@@ -102,18 +101,13 @@ class ActivityApi:
     ) -> Page[View]:
         after = _BY_POSITION.position(ctx, query)
         async with self._database.read() as connection:
-            ids = await all_ids(connection, path.customer_id)
+            ids = await store.all_ids(connection, path.customer_id)
             rows = await store.timeline(
                 connection, ids, filters, after=after, limit=query.limit + 1, with_items=with_items
             )
             if not rows:
                 await require_known(connection, path.customer_id, ids)
         return _BY_POSITION.page(ctx, query, rows, key=lambda row: row.position, item=view)
-
-
-async def all_ids(connection: Connection, customer_id: str) -> list[str]:
-    """All ids of the customer that has this one, which may be one that only activities are known of."""
-    return await united_ids(connection, customer_id) or [customer_id]
 
 
 async def require_known(connection: Connection, customer_id: str, ids: Sequence[str]) -> None:

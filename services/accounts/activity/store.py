@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 import orjson
 
 from services.accounts.activity.domain import EARLIEST, KINDS, Activity, Cart, Kind, Position, bounds, latest
+from services.accounts.customers.store import united_ids
 from shared.db import Connection, Statement, array, execute_together
 
 # COPY takes a round trip more, and two thirds of the time for a row.
@@ -156,6 +157,17 @@ async def cart(connection: Connection, customer_ids: Sequence[str]) -> Cart | No
         customer_ids,
     )
     return Cart(*row) if row else None
+
+
+async def all_ids(connection: Connection, customer_id: str) -> list[str]:
+    """All ids of the customer that has this one, which may be one that only activities are known of."""
+    return await united_ids(connection, customer_id) or [customer_id]
+
+
+async def known_ids(connection: Connection, customer_id: str) -> list[str]:
+    """The same; none when nothing is on record under any."""
+    ids = await all_ids(connection, customer_id)
+    return ids if await is_known(connection, ids) else []
 
 
 async def is_known(connection: Connection, customer_ids: Sequence[str]) -> bool:

@@ -164,6 +164,12 @@ def erase(known: Customer, now: datetime) -> Customer:
     return replace(_changed(known, ERASED_DETAILS, now), status="closed", status_reason="erased", erased_at=now)
 
 
+def never_named(customer_id: str, now: datetime) -> Customer:
+    """A customer of whom nothing but activities came, as it is before its first version."""
+    blank = Details(first_name="Erased", last_name="customer")
+    return replace(new_customer(customer_id, blank, now, lambda _: None), version=0)
+
+
 def _with_key(values: Mapping[str, str | None], key_of: KeyOf) -> Mapping[str, str | None]:
     if "phone" not in values:
         return values

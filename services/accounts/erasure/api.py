@@ -66,7 +66,7 @@ class ErasureApi:
         self, ctx: RequestContext, transaction: Transaction, customer_id: str, body: ErasureRequest
     ) -> Erasure:
         connection, now = transaction.connection, datetime.now(UTC)
-        customers = await _locked(connection, customer_id)
+        customers = await _locked(connection, customer_id, now)
         erased = [domain.erase(each, now) for each in customers if each.erased_at is None]
         await store.save(connection, erased)
         for each in erased:
@@ -85,15 +85,16 @@ class ErasureApi:
         return Erasure(customer_ids=ids, erased_at=max(each.erased_at or now for each in customers))
 
 
-async def _locked(connection: Connection, customer_id: str) -> list[domain.Customer]:
-    ids = await store.united_ids(connection, customer_id)
+async def _locked(connection: Connection, customer_id: str, now: datetime) -> list[domain.Customer]:
+    """Of a customer that only activities are known of, what its record would be: the erasure has to be remembered."""
+    ids = await activity.known_ids(connection, customer_id)
     if not ids:
         raise no_customer(customer_id)
     await lock_accounts(connection, sorted(ids))
-    if await store.united_ids(connection, customer_id) != ids:
+    if await activity.all_ids(connection, customer_id) != ids:
         raise MERGED_MEANWHILE("Look at it again, and repeat the request.")
     known = await store.customers(connection, ids)
-    return [known[each] for each in ids]
+    return [known.get(each) or domain.never_named(each, now) for each in ids]
 
 
 async def erase_audited(connection: Connection, customer_ids: Sequence[str]) -> None:

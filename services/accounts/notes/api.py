@@ -6,7 +6,7 @@ from typing import Any, ParamSpec, TypeVar
 from uuid import UUID
 
 from services.accounts.activity import store as activity
-from services.accounts.activity.api import all_ids, require_known
+from services.accounts.activity.api import require_known
 from services.accounts.activity.domain import Activity
 from services.accounts.customers.store import customers
 from services.accounts.locks import lock_accounts
@@ -77,7 +77,7 @@ class NotesApi:
         """Those of the whole team, the newest first."""
         (before,) = _BY_ID.position(ctx, query) or (None,)
         async with self._database.read() as connection:
-            ids = await all_ids(connection, path.customer_id)
+            ids = await activity.all_ids(connection, path.customer_id)
             found = await store.notes(
                 connection, ids, kinds=query.kind, author=query.author, before=before,
                 limit=query.limit + 1,
@@ -186,7 +186,7 @@ def _change(action: str, note: Note, before: Mapping[str, Any], after: Mapping[s
 
 
 async def _existing(connection: Connection, path: NotePath) -> Note:
-    note = await store.note(connection, await all_ids(connection, path.customer_id), path.note_id)
+    note = await store.note(connection, await activity.all_ids(connection, path.customer_id), path.note_id)
     if note is None:
         raise NOTE_NOT_FOUND(f"Customer {path.customer_id} has no note {path.note_id}.")
     return note

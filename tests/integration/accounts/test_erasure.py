@@ -84,6 +84,20 @@ async def test_what_comes_late_does_not_bring_the_data_back(accounts: Accounts) 
     assert (await accounts.call("GET", "/v1/customers?email=old@example.com", status=200))["items"] == []
 
 
+async def test_a_customer_of_whom_only_activities_came_is_erased_and_stays_so(accounts: Accounts) -> None:
+    login = LoginSucceeded.model_validate_json(json.dumps(LoginSucceeded.example | {"customer_id": "c1"}))
+    await accounts.apply(login)
+    assert "203.0.113.7" in await everything(accounts)
+    assert (await erase(accounts))["customer_ids"] == ["c1"]
+    assert [(each["event"], each["version"]) for each in await accounts.published("customers")] == [("erased", 1)]
+    await accounts.apply(login.model_copy(update={"login_id": "late"}), purchase("c1", "o1", **NAMED))
+    left = await everything(accounts, but=("outbox",))
+    assert [word for word in PERSONAL if word in left] == []
+    assert len(await accounts.items("/v1/customers/c1/logins")) == 2
+    assert (await accounts.call("GET", "/v1/customers/c1/profile", status=200))["status"] == "closed"
+    await erase(accounts, "nobody", status=404)
+
+
 async def test_whoever_was_merged_in_is_erased_as_well_and_not_parted(accounts: Accounts) -> None:
     await accounts.apply(purchase("c1", "o1"), purchase("c2", "o2"))
     body = {"merged_id": "c2", "reason": "The same"}

@@ -18,6 +18,7 @@ from services.notifications import app as notifications
 from services.notifications import held as notifications_held
 from services.tickets import app as tickets
 from services.tickets import held as tickets_held
+from shared.contracts import VisitMade
 from shared.exports import Section
 from shared.exports.sections import PIECE
 from shared.service import Service
@@ -125,6 +126,15 @@ async def test_a_merged_customer_is_exported_whole_under_either_id(accounts: Acc
     assert exported[0]["customer_ids"] == ["c1", "c2"]
     assert len(exported[0]["continued_at"]) == 6
     assert [each["customer_id"] for each in exported if each["section"] == "account"] == ["c1", "c2"]
+
+
+async def test_what_is_held_about_a_customer_of_whom_only_activities_came_is_exported(accounts: Accounts) -> None:
+    await accounts.apply(VisitMade.model_validate_json(json.dumps(VisitMade.example | {"customer_id": "c1"})))
+    exported = lines(await export(accounts, "c1", "jsonl"))
+    assert exported[0]["customer_ids"] == ["c1"]
+    assert [each["reference"] for each in exported if each["section"] == "activities"] == [
+        VisitMade.example["visit_id"]
+    ]
 
 
 async def test_exporting_is_a_right_of_its_own(accounts: Accounts) -> None:
