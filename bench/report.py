@@ -42,7 +42,8 @@ def figure(result: dict[str, Any]) -> str:
 
 
 def dump(path: Path, results: Sequence[dict[str, Any]]) -> None:
-    """Write results as JSON."""
+    """Write results as JSON, in a folder that need not exist."""
+    path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps(results, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
 
 

@@ -28,6 +28,7 @@ def test_a_run_of_some_lines_leaves_the_others_as_they_were(tmp_path: Path) -> N
     assert "1.5×" not in page
 
 
-def test_a_line_that_failed_says_so(tmp_path: Path) -> None:
-    report.write(tmp_path, [_result(LINES[0].id, None, error="it stood still")])
-    assert "| failed: it stood still | ≥ 1× | **no** |" in (tmp_path / report.PAGE).read_text()
+def test_a_line_that_failed_says_so_in_a_folder_that_was_not_there(tmp_path: Path) -> None:
+    folder = tmp_path / "reports" / "today"
+    report.write(folder, [_result(LINES[0].id, None, error="it stood still")])
+    assert "| failed: it stood still | ≥ 1× | **no** |" in (folder / report.PAGE).read_text()
