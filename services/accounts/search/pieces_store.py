@@ -35,6 +35,20 @@ async def find_id_beginning(
     return [Found(*row) for row in rows]
 
 
+async def find_name_beginnings(connection: Connection, first: str, second: str, *, words: int, limit: int) -> list[str]:
+    """Ids of customers with a word in the name that begins with `first`, one of so many, and one with `second`."""
+    rows = await connection.fetch(
+        """select customer_id
+           from (select distinct word from name_words where word >= $1 and word < $1 || $3 order by word limit $4) as w
+           cross join lateral (
+               select customer_id from customer_names c
+               where c.word = w.word and c.other >= $2 and c.other < $2 || $3 limit $5) as beside
+           limit $5""",
+        first, second, END, words, limit,
+    )  # fmt: skip
+    return [row[0] for row in rows]
+
+
 async def find_phone_end(connection: Connection, digits: str, *, limit: int) -> list[str]:
     """Ids of customers whose number ends so, in up to seven digits."""
     rows = await connection.fetch(

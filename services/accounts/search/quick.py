@@ -13,6 +13,8 @@ from shared.db import Connection
 # So many customers of a name are looked at to find the closest ones.
 _CANDIDATES = 400
 _WORDS_EACH = 60
+# Of words that begin alike there are more than are looked at closely.
+_WORDS_BEGINNING = 1000
 # So many ids of a kind that begin alike are looked at, and so many of them shown of a customer.
 _IDS_EACH = 200
 _MATCHES_EACH = 5
@@ -256,7 +258,12 @@ async def _similar(connection: Connection, typed: list[str], *, with_errors: boo
     # Further words are only compared, so that there must be more to choose from.
     each = limit if len(typed) < 3 else _CANDIDATES
     beginning = typed[1] if len(typed) > 1 else ""
-    return await store.find_similar_name(connection, firsts, seconds, beginning, each=each, limit=_CANDIDATES)
+    found = await store.find_similar_name(connection, firsts, seconds, beginning, each=each, limit=_CANDIDATES)
+    if len(found) < limit and len(firsts) == _WORDS_EACH and beginning:
+        found += await pieces_store.find_name_beginnings(
+            connection, typed[0], beginning, words=_WORDS_BEGINNING, limit=each
+        )
+    return found
 
 
 async def _meant(connection: Connection, typed: str, *, with_errors: bool, alone: bool) -> list[str]:

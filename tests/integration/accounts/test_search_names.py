@@ -90,6 +90,12 @@ async def test_a_name_is_found_beside_another_detail(accounts: Accounts, text: s
     assert [each[0] for each in await search(accounts, text)] == found
 
 
+async def test_the_beginnings_of_two_words_find_a_name_however_many_begin_like_one_of_them(accounts: Accounts) -> None:
+    alike = [f"Eva Farg{first}{second}" for first, second in permutations("abdelmnor", 2)]
+    await names(accounts, *alike, "Olivia Fargiville", "Oliver Fargodale")
+    assert {each[0] for each in await search(accounts, "oli farg")} == {f"c{len(alike)}", f"c{len(alike) + 1}"}
+
+
 async def test_an_initial_that_is_not_on_record_is_no_reason_to_show_another_name_first(accounts: Accounts) -> None:
     await names(accounts, "William Smith-Jones", "William Smith", "William J Smith", "William Smithers", "Wilma Smith")
     for text in ("William J. Smith", "smith, william j"):
