@@ -65,7 +65,7 @@ class LedgerApi:
             )
             if not rows and before is None:
                 await _require_known(connection, path.customer_id)
-        page = _BY_SEQ.page(ctx, query, rows, key=lambda row: (row["seq"],), item=_view)
+        page = _BY_SEQ.page(ctx, query, rows, key=lambda row: (row["seq"],), item=TransactionView.model_validate)
         if page.next_cursor is None and low > within.low:
             return Page(page.items, _BY_SEQ.encode(ctx.list_identity, (low + 1,)))
         return page
@@ -78,7 +78,7 @@ class LedgerApi:
             row = await history.entry(connection, path.customer_id, path.seq)
         if row is None:
             raise TRANSACTION_NOT_FOUND(f"Customer {path.customer_id} has no transaction {path.seq}.")
-        return _view(row)
+        return TransactionView.model_validate(row)
 
     @operation("GET", "/v1/customers/{customer_id}/statement.csv", permission="ledger:read", produces="text/csv",
                summary="Statement as CSV", tags=("ledger",), problems=(CUSTOMER_NOT_FOUND,))  # fmt: skip
@@ -135,7 +135,3 @@ def _masked(row: Mapping[str, Any]) -> Mapping[str, Any]:
 async def _require_known(connection: Connection, customer_id: str) -> None:
     if not await history.is_known(connection, customer_id):
         raise no_customer(customer_id)
-
-
-def _view(row: Mapping[str, Any]) -> TransactionView:
-    return TransactionView.model_validate(row)

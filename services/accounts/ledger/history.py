@@ -13,6 +13,7 @@ from shared.db import Connection
 REACH = 5000
 
 _COLUMNS = ", ".join(Entry._fields)
+_SHOWN = (*Entry._fields, "settled_seq")
 
 # Literals, not parameters: only so can the planner tell that the partial indexes apply.
 _KINDS: dict[Kind, str] = {
@@ -151,17 +152,16 @@ async def entry(connection: Connection, customer_id: str, seq: int) -> dict[str,
 
 async def _with_outcomes(connection: Connection, customer_id: str, rows: Sequence[Any]) -> list[dict[str, Any]]:
     """The rows with `settled_seq`: of a pending one, the number of the line that says what became of it."""
-    lines = [dict(row.items()) for row in rows]
-    settled: dict[Any, int | None] = {}
-    if pending := [line["entry_id"] for line in lines if line["status"] == "pending"]:
-        found = await connection.fetch(
+    lines: list[dict[str, Any]] = [dict(zip(_SHOWN, (*row, None), strict=True)) for row in rows]
+    pending = {line["entry_id"]: line for line in lines if line["status"] == "pending"}
+    if pending:
+        settled = await connection.fetch(
             """select withdrawal_id, settled_seq from held_withdrawals
                where customer_id = $1 and withdrawal_id = any($2::uuid[])""",
-            customer_id, pending,
+            customer_id, [*pending],
         )  # fmt: skip
-        settled = {row[0]: row[1] for row in found}
-    for line in lines:
-        line["settled_seq"] = settled.get(line["entry_id"])
+        for withdrawal_id, seq in settled:
+            pending[withdrawal_id]["settled_seq"] = seq
     return lines
 
 
