@@ -52,6 +52,7 @@ class Agents:
     async def _work(self) -> None:
         acts = {
             self._cancel: 50, self._withdraw: 30, self._decide: 20, self._cancel_order: 10, self._cancel_draw: 8,
+            self._resolve: 30,
             self._subscriptions.create: 12, self._subscriptions.act: 8, self._subscriptions.add_draw: 12,
         }  # fmt: skip
         while not self._stopping.is_set():
@@ -81,6 +82,18 @@ class Agents:
         if self._held:
             held = self._rng.choice(self._held[-12:])
             await self._caller.vary(lambda: self._decision(held))
+
+    async def _resolve(self) -> None:
+        # Tickets of AutoPlays are left to them. Those of this moment are not in limbo, or not yet.
+        page = await self._caller.look(BOSSES[0], "tickets", "/v1/limbo-tickets?limit=100") or {"items": []}
+        tickets = [item["ticket_id"] for item in page["items"] if item["ticket_id"].startswith("t-")]
+        ticket = self._rng.choice(tickets) if tickets and self._rng.random() < 0.9 else self._ticket().ticket_id
+        await self._caller.vary(lambda: self._resolution(ticket))
+
+    def _resolution(self, ticket: str) -> Request:
+        """One of the three: at the same time they contradict each other."""
+        (action,) = self._rng.choices(("confirm_paid", "cancel_and_refund", "retry"), (1, 1, 3))
+        return requests.resolution(AGENT, self._caller.key(action), ticket, action)
 
     async def _cancel_order(self) -> None:
         # Orders of this moment are about to be recorded and paid.

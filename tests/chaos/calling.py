@@ -69,6 +69,20 @@ class Caller:
                 return None
             await asyncio.sleep(self._rng.uniform(0.2, 1.0))
 
+    async def look(self, who: str, service: str, path: str) -> Json | None:
+        """What a replica shows; None when it does not answer."""
+        assert self._http is not None
+        headers = {"Authorization": f"Bearer {self._tokens[who]}"}
+        try:
+            async with self._http.get(self._rng.choice(self._urls[service]) + path, headers=headers) as response:
+                if response.status >= 500:
+                    return None
+                assert response.status == 200, response.status
+                found: Json = await response.json()
+                return found
+        except (aiohttp.ClientError, TimeoutError, OSError, json.JSONDecodeError):
+            return None
+
     async def _attempt(self, request: Request) -> tuple[int | None, Any]:
         started = time.monotonic()
         status, body = await self._answer(request)

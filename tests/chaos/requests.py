@@ -61,6 +61,12 @@ def cancellation(who: str, key: str, customer: str, ticket: str) -> Request:
     )
 
 
+def resolution(who: str, key: str, ticket: str, action: str) -> Request:
+    """Decide on a ticket in limbo."""
+    body = {"action": action, "reason": text_of(key), "confirm": True}
+    return Request("resolve", who, key, "tickets", f"/v1/tickets/{ticket}/resolution", body, target=ticket)
+
+
 def withdrawal(who: str, key: str, customer: str, amount: int) -> Request:
     """Pay out; above the threshold of the stack, once somebody else approved."""
     body = {"amount": amount, "type": "admin", "customer_visible_description": text_of(key)}

@@ -16,9 +16,9 @@ from tests.support.stack import temporary_state_dir
 
 HAPPENED = (
     "tickets cancelled", "payments refused", "held withdrawals decided", "tickets cancelled in bulk", "draws cancelled",
-    "orders of autoplays",
+    "orders of autoplays", "decisions on tickets in limbo", "payments asked for again",
 )  # fmt: skip
-SHORT = Plan(rounds=14, seed=20261122, purchases=6, calls=10)
+SHORT = Plan(rounds=14, seed=20261122, purchases=6, calls=13)
 
 pytestmark = pytest.mark.timeout(600)
 

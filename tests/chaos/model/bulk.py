@@ -5,18 +5,16 @@ from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 
 from tests.chaos.model.facts import Call, Facts, Findings, Json
-
-# By the code of a ticket's refusal: what its life must have.
-REFUSED_FOR = {"ticket_already_cancelling": "C", "ticket_already_cancelled": "[VS]", "ticket_in_limbo": "[ROX]"}
+from tests.chaos.model.lives import explains
 
 
 @dataclass(frozen=True)
 class Fate:
-    """What became of a ticket: its life in letters, its status, and the reasons of the requests to cancel it."""
+    """What became of a ticket: its life in letters, its status, and by reason what each request to cancel it led to."""
 
     life: str
     status: str
-    requests: list[str]
+    requests: dict[str, str]
 
 
 @dataclass
@@ -70,9 +68,9 @@ class Bulks:
         findings, refused = self.findings, {row["ticket_id"]: row["code"] for row in job["refusals"]}
         accepted = {ticket for ticket in tickets if job["reason"] in self._fate(ticket).requests}
         # Late payments in a cancelled draw are asked back with the job's reason, and not by the job.
-        own = {ticket for ticket in accepted if not self._fate(ticket).life.startswith("BOPC")}
+        own = {ticket for ticket in accepted if not re.search("[RO]PC", self._fate(ticket).life)}
         findings.expect(len(own) <= job["accepted"] <= len(accepted), where, f"accepted {job['accepted']}, not {own}")
-        lives = Counter("V" in self._fate(ticket).life for ticket in accepted)
+        lives = Counter(self._fate(ticket).requests[job["reason"]] == "V" for ticket in accepted)
         if own == accepted:
             findings.equal(job["refunded"], lives[True], where, "refunded")
             findings.equal(job["refused_by_accounts"], lives[False], where, "refused_by_accounts")
@@ -84,10 +82,10 @@ class Bulks:
             findings.equal(job["total"], len(tickets), where, "the number of tickets")
         for ticket, code in refused.items():
             life = self._fate(ticket).life
-            findings.expect(re.search(REFUSED_FOR.get(code, "!"), life), where, f"{ticket} refused as {code}: {life}")
+            findings.expect(explains(code, life), where, f"{ticket} refused as {code}: {life}")
 
     def _fate(self, ticket: str) -> Fate:
-        return self.fates.get(ticket, Fate("", "missing", []))
+        return self.fates.get(ticket, Fate("", "missing", {}))
 
     def _check_call(self, call: Call) -> None:
         where, job = f"call {call.operation} {call.key} of {call.target}", self.by_reason.get(call.text)

@@ -7,8 +7,10 @@ from tests.chaos.model.bulk import Bulks, Fate
 from tests.chaos.model.calls import check_calls
 from tests.chaos.model.facts import Customer, Facts, Findings, Json, read_facts
 from tests.chaos.model.ledger import Ledger, Replay
+from tests.chaos.model.lives import requests_of
 from tests.chaos.model.loyalty import check_points
 from tests.chaos.model.mails import check_mails
+from tests.chaos.model.resolutions import Retries
 from tests.chaos.model.tickets import check_tickets
 
 
@@ -58,7 +60,8 @@ class Comparison:
 
     def _compare(self, customer: Customer, seen: Json) -> None:
         findings, held = self._findings, self._held[customer.id]
-        replay = Replay(customer, findings, self._facts.approval_threshold)
+        retries = Retries(seen)
+        replay = Replay(customer, findings, self._facts.approval_threshold, retries)
         ledger = replay.run(seen["transactions"])
         self._ledgers.append(ledger)
         for name, value in {"balance": ledger.balance, "held": replay.holds.sum}.items():
@@ -68,10 +71,10 @@ class Comparison:
         check_points(customer, lives, seen["points"], seen["points_balance"], findings)
         unconfirmed = check_mails(customer, lives, seen["correspondence"], self._mails, findings)
         for row in seen["tickets"]:
-            timeline = seen["timelines"][row["ticket_id"]]
-            requests = [entry["reason"] for entry in timeline if entry["event"] == "cancellation_requested"]
+            requests = requests_of(seen["timelines"][row["ticket_id"]])
             self._fates[row["ticket_id"]] = Fate(lives.get(row["ticket_id"], ""), row["status"], requests)
         self._count(customer, seen, ledger, lives)
+        self._totals["payments asked for again"] += retries.number
         self._totals["mails unconfirmed"] += unconfirmed
         self._totals["held withdrawals"] += len(held)
         self._totals["held withdrawals decided"] += replay.holds.check(held)
@@ -85,6 +88,7 @@ class Comparison:
         totals["tickets"] += len(lives)
         totals["tickets cancelled"] += sum("V" in life for life in lives.values())
         totals["tickets cancelled before payment"] += sum(life == "BCV" for life in lives.values())
+        totals["decisions on tickets in limbo"] += sum(call.accepted is not None for call in customer.resolutions)
         totals["payments overdue"] += sum("O" in life for life in lives.values())
         totals["withdrawals"] += sum(line["kind"] == "withdrawal" for line in seen["transactions"])
         totals["movements of points"] += len(seen["points"])

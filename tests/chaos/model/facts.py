@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 
 Json = dict[str, Any]
-OF_CUSTOMERS = frozenset({"cancel", "withdraw", "approve", "reject"})
+OF_CUSTOMERS = frozenset({"cancel", "resolve", "withdraw", "approve", "reject"})
 
 
 class Findings:
@@ -123,13 +123,14 @@ class Customer:
     id: str
     purchases: list[Purchase] = field(default_factory=list)
     cancellations: list[Call] = field(default_factory=list)
+    resolutions: list[Call] = field(default_factory=list)
     withdrawals: list[Call] = field(default_factory=list)
     decisions: list[Call] = field(default_factory=list)
 
     @property
     def calls(self) -> list[Call]:
         """All of them."""
-        return [*self.cancellations, *self.withdrawals, *self.decisions]
+        return [*self.cancellations, *self.resolutions, *self.withdrawals, *self.decisions]
 
     @property
     def details(self) -> Json:
@@ -179,13 +180,17 @@ def read_facts(document: Json) -> Facts:
     }
     strays, others = [], {}
     for call in _calls(document["calls"]):
-        customer = owner.get(call.target or "") if call.operation == "cancel" else customers.get(call.customer)
+        customer = (
+            owner.get(call.target or "") if call.operation in {"cancel", "resolve"} else customers.get(call.customer)
+        )
         if call.operation not in OF_CUSTOMERS:
             others[call.text] = call
         elif customer is None:
             strays.append(call)
         elif call.operation == "cancel":
             customer.cancellations.append(call)
+        elif call.operation == "resolve":
+            customer.resolutions.append(call)
         elif call.operation == "withdraw":
             customer.withdrawals.append(call)
         else:

@@ -1,15 +1,17 @@
 """The ledger of one customer, replayed line by line with a running balance of the model's own."""
 
+from collections import defaultdict
 from dataclasses import dataclass, field
 from typing import Any
 
 from tests.chaos.model.facts import Call, Customer, Findings, Json, Purchase, instant
 from tests.chaos.model.holds import Holds
+from tests.chaos.model.resolutions import Retries
 
 
 @dataclass
 class Ledger:
-    """What the replay found: per order whether it was charged, and the lines of what was credited back or refused.
+    """What the replay found: per order whether it was charged in the end, per ticket the cancellations decided on.
 
     `balances` are those before and after each line, each with what of it was available.
     """
@@ -21,16 +23,18 @@ class Ledger:
     charged: dict[str, bool] = field(default_factory=dict)
     purchase_lines: dict[str, Json] = field(default_factory=dict)
     reversals: dict[str, Json] = field(default_factory=dict)
-    refused_reversals: dict[str, Json] = field(default_factory=dict)
+    refused: set[str] = field(default_factory=set)
+    cancellations: dict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
 
 
 class Replay:
     """Applies the lines of a customer in their order; each has to be right at its place."""
 
-    def __init__(self, customer: Customer, findings: Findings, approval_threshold: int) -> None:
+    def __init__(self, customer: Customer, findings: Findings, approval_threshold: int, retries: Retries) -> None:
         self._customer = customer
         self._findings = findings
         self._approval_threshold = approval_threshold
+        self._retries = retries
         self.holds = Holds(customer, findings)
         self._purchases = {purchase.id: purchase for purchase in customer.purchases}
         self._orders_of_tickets = {
@@ -80,15 +84,15 @@ class Replay:
         self.ledger.balance += line["amount_in"] - line["amount_out"]
 
     def _apply_order(self, line: Json, waiting: str | None, where: str) -> None:
-        purchase = self._purchases.get(line["cause_id"])
+        purchase = self._purchases.get(line["order_id"])
         if purchase is None:
-            self._findings.wrong(where, f"nobody published the purchase {line['cause_id']}")
+            self._findings.wrong(where, f"nobody published the purchase {line['order_id']}")
             return
         self._check_order_line(line, purchase, where)
         if line["kind"] == "deposit":
             self._findings.equal(line["status"], "booked", where, "status of a deposit")
             self._findings.expect(not purchase.from_balance, where, "an order paid from the balance has a deposit")
-            self._deposited = purchase.id
+            self._deposited = line["cause_id"]
             self._move(line)
         elif line["status"] == "failed":
             self._findings.expect(purchase.failed, where, "an order that was taken is shown as failed")
@@ -100,20 +104,22 @@ class Replay:
     def _charge(self, line: Json, purchase: Purchase, waiting: str | None, where: str) -> None:
         findings, covered = self._findings, not purchase.from_balance or self._available >= purchase.amount
         findings.expect(not purchase.failed, where, "a failed purchase is charged")
-        findings.expect(purchase.id not in self.ledger.charged, where, "an order is charged twice")
-        findings.expect(
-            purchase.from_balance or waiting == purchase.id,
-            where,
-            "an order paid from outside has no deposit before it",
-        )
+        if line["cause_id"] == purchase.id:
+            findings.expect(purchase.id not in self.ledger.charged, where, "an order is charged twice")
+            self._order_of_charges.append(purchase.id)
+        else:
+            self._retries.decide(line, self.ledger.charged, findings, where)
+        deposited = purchase.from_balance or waiting == line["cause_id"]
+        findings.expect(deposited, where, "an order paid from outside has no deposit before it")
         findings.equal(line["status"], "booked" if covered else "refused", where, "the decision on the payment")
         booked = line["status"] == "booked"
         findings.equal(line["code"], None if booked else "insufficient_balance", where, "code")
         self.ledger.charged[purchase.id] = booked
         self.ledger.purchase_lines[purchase.id] = line
-        self._order_of_charges.append(purchase.id)
         if booked:
             self._move(line)
+        else:
+            self.ledger.refused.add(purchase.id)
 
     def _check_order_line(self, line: Json, purchase: Purchase, where: str) -> None:
         incoming = purchase.amount if line["kind"] == "deposit" else 0
@@ -134,14 +140,13 @@ class Replay:
         findings.expect(purchase.id in self.ledger.charged, where, "a reversal stands before its purchase")
         charged = self.ledger.charged.get(purchase.id, False)
         findings.equal(line["status"], "booked" if charged else "refused", where, "the decision on the reversal")
-        done = {**self.ledger.reversals, **self.ledger.refused_reversals}
-        findings.expect(ticket_id not in done, where, f"the ticket {ticket_id} is reversed twice")
+        findings.expect(ticket_id not in self.ledger.reversals, where, f"the ticket {ticket_id} is reversed twice")
+        self.ledger.cancellations[ticket_id].append(line["cause_id"])
         if line["status"] == "booked":
             self.ledger.reversals[ticket_id] = line
             self._move(line)
         else:
             findings.equal(line["code"], "not_charged", where, "code")
-            self.ledger.refused_reversals[ticket_id] = line
 
     def _apply_withdrawal(self, line: Json, where: str) -> None:
         findings, text = self._findings, line["description"]
@@ -171,6 +176,7 @@ class Replay:
         findings.expect(self._deposited is None, customer.id, f"the purchase of {self._deposited} is missing")
         wanted = [purchase.id for purchase in customer.completed]
         findings.equal(self._order_of_charges, wanted, customer.id, "the order of charges")
+        self._retries.check(self.ledger.charged, findings)
         failed = [purchase.id for purchase in customer.failed]
         findings.equal(self._order_of_failures, failed, customer.id, "the order of failed purchases")
         for call in customer.withdrawals:

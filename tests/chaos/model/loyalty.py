@@ -1,6 +1,7 @@
 """The points of one customer."""
 
 from tests.chaos.model.facts import Customer, Findings, Json
+from tests.chaos.model.lives import was_paid
 
 
 def check_points(
@@ -11,9 +12,10 @@ def check_points(
     for purchase in customer.completed:
         for ticket in purchase.data["tickets"]:
             points, life = ticket["price"] // 100, lives.get(ticket["id"], "")
-            if points and "P" in life:
+            if points and was_paid(life):
                 wanted[ticket["id"], "earned"] = (points, purchase.data, ticket)
-                if "V" in life:
+                # What counted as paid and was cancelled without money loses its points all the same.
+                if "V" in life or "S" in life.partition("A")[2]:
                     wanted[ticket["id"], "clawed_back"] = (-points, purchase.data, ticket)
     balance, earned = 0, set()
     for number, line in enumerate(movements, 1):

@@ -1,6 +1,7 @@
 """What one customer was told: the rows of correspondence against the mails that the mail server really has."""
 
 from tests.chaos.model.facts import Customer, Findings, Json
+from tests.chaos.model.lives import was_paid
 
 # By how an address begins: the status that its mail ends in, and how many copies the server has.
 FATES = {
@@ -58,7 +59,7 @@ def _wanted(customer: Customer, lives: dict[str, str]) -> set[tuple[str, str]]:
     wanted = set()
     for purchase in customer.completed:
         ticket_ids = [ticket["id"] for ticket in purchase.data["tickets"]]
-        if any("P" in lives.get(ticket_id, "") for ticket_id in ticket_ids):
+        if any(was_paid(lives.get(ticket_id, "")) for ticket_id in ticket_ids):
             wanted.add(("order_confirmation", f"Your order {purchase.id} is confirmed"))
         for ticket_id in ticket_ids:
             if "V" in lives.get(ticket_id, ""):
