@@ -24,13 +24,14 @@ HELD_STATES = ("pending", "approved", "rejected")
 LEFTOVERS = ("outbox", "dead_letters", "parked_keys", "parked_events")
 
 
-async def published_purchases(kafka: KafkaSettings) -> list[dict[str, Any]]:
-    """Every record of the topic, as it stands there."""
-    found = []
+async def published_purchases(kafka: KafkaSettings) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """Every record of the topic, as it stands there: the purchases, and the prizes."""
+    purchases: list[dict[str, Any]] = []
+    prizes: list[dict[str, Any]] = []
     async for item in follow(kafka, "purchases", from_beginning=True, to_present=True):
         assert isinstance(item, Received), item
         record = item.record
-        found.append(
+        (prizes if ".prize." in item.type else purchases).append(
             {
                 "partition": record.partition,
                 "offset": record.offset,
@@ -39,7 +40,7 @@ async def published_purchases(kafka: KafkaSettings) -> list[dict[str, Any]]:
                 "data": json.loads(record.value or b""),
             }
         )
-    return found
+    return purchases, prizes
 
 
 class Quiet:

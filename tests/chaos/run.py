@@ -159,9 +159,10 @@ class Run:
         return time.monotonic() - since, ""
 
     async def _compare(self, catalogue: Catalogue) -> tuple[dict[str, Any], list[dict[str, Any]]]:
-        records = await published_purchases(self._kafka)
+        records, prizes = await published_purchases(self._kafka)
         facts = {
-            "purchases": records, "calls": self._caller.attempts, "approval_threshold": APPROVAL_THRESHOLD,
+            "purchases": records, "prizes": prizes, "calls": self._caller.attempts,
+            "approval_threshold": APPROVAL_THRESHOLD,
         }  # fmt: skip
         headers = {"Authorization": f"Bearer {self._tokens[BOSSES[0]]}"}
         async with aiohttp.ClientSession(headers=headers) as http:

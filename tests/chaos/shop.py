@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from shared.contracts import PurchaseCompleted, PurchaseFailed
+from shared.contracts import PrizePaid, PurchaseCompleted, PurchaseFailed
 from shared.messaging import EventPublisher, KafkaError, KafkaSettings, Publication
 
 SOURCE = "shop/chaos"
@@ -45,7 +45,10 @@ class Shop:
     opened_at: datetime = field(default_factory=lambda: datetime.now(UTC).replace(microsecond=0))
     _orders: int = 0
     _tickets: int = 0
-    _published: deque[tuple[str, PurchaseCompleted | PurchaseFailed]] = field(default_factory=lambda: deque(maxlen=400))
+    _prizes: int = 0
+    _published: deque[tuple[str, PurchaseCompleted | PurchaseFailed | PrizePaid]] = field(
+        default_factory=lambda: deque(maxlen=400)
+    )
 
     def batch(self, size: int) -> list[Publication]:
         """The next `size` purchases, some of them with copies of their own or of earlier ones among them."""
@@ -59,6 +62,8 @@ class Shop:
                 found.append(self._publication(event, event_id))
             if self.rng.random() < 0.1:
                 found.append(self._again())
+            if self.sold and self.rng.random() < 0.05:
+                found.append(self._prize())
         return found
 
     def publish_now(self, batch: Sequence[Publication]) -> None:
@@ -66,7 +71,7 @@ class Shop:
         self.records += len(batch)
         for publication in batch:
             data = json.loads(publication.value or b"{}")
-            if "reason" not in data:
+            if data.get("tickets"):
                 customer, order = data["customer"]["id"], data["purchase_id"]
                 self.sold += [Sold(ticket["id"], customer, order) for ticket in data["tickets"]]
 
@@ -81,7 +86,18 @@ class Shop:
             event_id = f"{event_id}-again-{self.rng.getrandbits(40):x}"
         return self._publication(event, event_id)
 
-    def _publication(self, event: PurchaseCompleted | PurchaseFailed, event_id: str) -> Publication:
+    def _prize(self) -> Publication:
+        """On any ticket, whatever becomes of it. Some tickets win twice."""
+        self._prizes += 1
+        won = self.rng.choice(self.sold[-200:])
+        event_id, prize = f"prize-event-{self._prizes}", PrizePaid.model_validate({
+            "customer_id": won.customer_id, "prize_id": f"prize-{self._prizes}", "ticket_id": won.ticket_id,
+            "amount": 700, "currency": CURRENCY, "paid_at": datetime.now(UTC),
+        })  # fmt: skip
+        self._published.append((event_id, prize))
+        return self._publication(prize, event_id)
+
+    def _publication(self, event: PurchaseCompleted | PurchaseFailed | PrizePaid, event_id: str) -> Publication:
         return Publication.of(event, source=SOURCE, event_id=event_id)
 
     def _customer(self) -> dict[str, Any]:

@@ -4,7 +4,7 @@ import copy
 from collections.abc import Callable
 from typing import Any
 
-from tests.chaos.tampering_limbo import LIMBO
+from tests.chaos.tampering_tickets import TICKETS
 
 Json = dict[str, Any]
 
@@ -194,4 +194,4 @@ TAMPERING: dict[str, Callable[[Json], None]] = {
     "a mail was sent twice": _mail_sent_twice,
     "a dead letter is left": _another_dead_letter,
     "there is money from nowhere": _money_from_nowhere,
-} | LIMBO
+} | TICKETS

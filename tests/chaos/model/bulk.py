@@ -111,7 +111,7 @@ class Bulks:
             self.findings.equal(reasons, [cancelled.get(name, {}).get("reason")], f"draw {name}", "who cancelled it")
             for ticket in self.tickets[name]:
                 status = self._fate(ticket).status
-                left = status not in {"cancelled", "limbo"}
+                left = status not in {"cancelled", "limbo"} and "Z" not in self._fate(ticket).life
                 self.findings.expect(not left, f"draw {name}", f"is cancelled, and the ticket {ticket} is {status}")
 
     def _check_refusals(self, call: Call, cancelled: dict[str, Json]) -> None:

@@ -7,11 +7,11 @@ from tests.chaos.model.facts import Call, Facts, Findings
 REFUSALS = {
     "cancel": {
         (409, "ticket_already_cancelling"), (409, "ticket_already_cancelled"), (409, "ticket_in_limbo"),
-        (404, "ticket_not_found"),
+        (409, "paid_out"), (404, "ticket_not_found"),
     },
     "resolve": {
         (409, "ticket_not_in_limbo"), (409, "draw_cancelled"), (409, "order_partly_resolved"),
-        (404, "ticket_not_found"),
+        (409, "paid_out"), (404, "ticket_not_found"),
     },
     "cancel_order": {(404, "order_not_found")},
     "cancel_draw": {(404, "draw_not_found"), (409, "draw_already_cancelled")},

@@ -89,6 +89,7 @@ class Comparison:
         totals["tickets cancelled"] += sum("V" in life for life in lives.values())
         totals["tickets cancelled before payment"] += sum(life == "BCV" for life in lives.values())
         totals["decisions on tickets in limbo"] += sum(call.accepted is not None for call in customer.resolutions)
+        totals["prizes"] += len(customer.prizes)
         totals["payments overdue"] += sum("O" in life for life in lives.values())
         totals["withdrawals"] += sum(line["kind"] == "withdrawal" for line in seen["transactions"])
         totals["movements of points"] += len(seen["points"])

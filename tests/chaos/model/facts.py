@@ -118,7 +118,7 @@ class Call:
 
 @dataclass
 class Customer:
-    """What outsiders know of one customer. `purchases` are in the order of publication."""
+    """What outsiders know of one customer. `purchases` are in the order of publication, `prizes` have the tickets."""
 
     id: str
     purchases: list[Purchase] = field(default_factory=list)
@@ -126,6 +126,7 @@ class Customer:
     resolutions: list[Call] = field(default_factory=list)
     withdrawals: list[Call] = field(default_factory=list)
     decisions: list[Call] = field(default_factory=list)
+    prizes: dict[str, str] = field(default_factory=dict)
 
     @property
     def calls(self) -> list[Call]:
@@ -172,6 +173,9 @@ class Facts:
 def read_facts(document: Json) -> Facts:
     """Bring the records of the topic and the calls into order."""
     customers = _customers(document["purchases"])
+    for record in document["prizes"]:
+        prize = record["data"]
+        customers[prize["customer_id"]].prizes[prize["prize_id"]] = prize["ticket_id"]
     owner = {
         ticket["id"]: customer
         for customer in customers.values()

@@ -14,7 +14,10 @@ EVENTS = {
     "resolved_cancelled": "S",
     "retried": "T",
     "charged_late": "L",
+    "prize_paid": "Z",
 }
+# What nobody may ask for any more once a prize was paid out, unless it leads nowhere near a cancellation.
+REQUESTS = "CSTL"
 # Where a ticket stands, what may happen there, and where it stands then.
 STEPS = {
     "": {"B": "purchased"},
@@ -33,6 +36,7 @@ REFUSED_FOR = {
     "ticket_already_cancelled": {"cancelled"},
     "ticket_in_limbo": LIMBO,
 }
+PAID_OUT = "paid_out"
 
 
 def life_of(timeline: list[Json]) -> str:
@@ -41,10 +45,15 @@ def life_of(timeline: list[Json]) -> str:
 
 
 def stands_of(life: str) -> list[str]:
-    """Where the ticket stood after each event; nowhere after one that may not happen there."""
-    stands, stand = [], ""
+    """Where the ticket stood after each event; nowhere after one that may not happen there. A prize moves nothing."""
+    stands, stand, won = [], "", False
     for letter in life:
-        stand = STEPS.get(stand, {}).get(letter, "nowhere")
+        if letter == "Z" and stand:
+            won = True
+        else:
+            stand = STEPS.get(stand, {}).get(letter, "nowhere")
+        if won and letter in REQUESTS and stand in {"cancelling", "cancelled"}:
+            stand = "nowhere"
         stands.append(stand)
     return stands
 
@@ -61,6 +70,8 @@ def was_paid(life: str) -> bool:
 
 def explains(code: str | None, life: str) -> bool:
     """Whether the ticket ever stood where a request to cancel it is refused so."""
+    if code == PAID_OUT:
+        return "Z" in life
     return not REFUSED_FOR.get(code or "", set()).isdisjoint(stands_of(life))
 
 
@@ -68,7 +79,7 @@ def requests_of(timeline: list[Json]) -> dict[str, str]:
     """The requests to cancel it by their reasons, each with the letter of what accounts made of it."""
     life = life_of(timeline)
     return {
-        entry["reason"]: life[number : number + 1]
+        entry["reason"]: life[number:].lstrip("Z")[:1]
         for number, entry in enumerate(timeline, 1)
         if life[number - 1] == "C"
     }

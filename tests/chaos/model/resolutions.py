@@ -1,7 +1,7 @@
 """What agents decided about tickets in limbo, and the payments that they asked for again."""
 
 from tests.chaos.model.facts import Call, Findings, Json, Purchase
-from tests.chaos.model.lives import EVENTS
+from tests.chaos.model.lives import EVENTS, PAID_OUT
 
 LETTERS = {"confirm_paid": "A", "cancel_and_refund": "S", "retry": "T"}
 PLATFORM = "recourse/tickets"
@@ -48,7 +48,7 @@ def check_resolutions(
             _check_entry(calls.get(entry["reason"]), entry, letter, ticket_id, findings, where)
     for call in calls.values():
         if call.target == ticket_id:
-            _check_call(call, found.get(call.text), len(purchase.data["tickets"]), findings, where)
+            _check_call(call, found.get(call.text), purchase, timeline, findings, where)
 
 
 def _check_entry(call: Call | None, entry: Json, letter: str, ticket_id: str, findings: Findings, where: str) -> None:
@@ -61,10 +61,16 @@ def _check_entry(call: Call | None, entry: Json, letter: str, ticket_id: str, fi
     findings.expect(whole_order or call.target == ticket_id, where, f"{call.text} is about another ticket")
 
 
-def _check_call(call: Call, entry: Json | None, tickets: int, findings: Findings, where: str) -> None:
+def _check_call(
+    call: Call, entry: Json | None, purchase: Purchase, timeline: list[Json], findings: Findings, where: str
+) -> None:
+    won = any(each["event"] == "prize_paid" for each in timeline)
     if call.accepted is not None:
         findings.expect(entry is not None, where, f"the accepted resolution {call.text} had no effect")
         findings.equal(call.accepted.body["status"], entry and entry["status"], where, "status in the answer")
     for attempt in call.attempts:
         if attempt.code == "order_partly_resolved":
-            findings.expect(tickets > 1, where, f"the resolution {call.text} was refused because of other tickets")
+            several = len(purchase.data["tickets"]) > 1
+            findings.expect(several, where, f"the resolution {call.text} was refused because of other tickets")
+        if attempt.code == PAID_OUT:
+            findings.expect(won, where, f"the resolution {call.text} was refused for a prize that nobody paid")

@@ -3,7 +3,7 @@
 from tests.chaos.model.bulk import draw_of
 from tests.chaos.model.facts import Call, Customer, Findings, Json, Purchase, instant
 from tests.chaos.model.ledger import Ledger
-from tests.chaos.model.lives import REFUSED_FOR, explains, life_of, stands_of, status_of
+from tests.chaos.model.lives import PAID_OUT, REFUSED_FOR, explains, life_of, stands_of, status_of
 from tests.chaos.model.resolutions import check_resolutions
 
 
@@ -35,6 +35,7 @@ def check_tickets(
             calls = [call for call in customer.cancellations if call.target == ticket["id"]]
             bulks = _bulks_of(others, timeline, {purchase.id, draw_of(ticket)})
             _check_cancellation(calls, bulks, timeline, life, findings, where)
+            _check_prizes(customer, timeline, ticket["id"], findings, where)
             check_resolutions(_resolutions(customer, purchase), timeline, purchase, ticket["id"], findings, where)
     return lives
 
@@ -95,9 +96,17 @@ def _check_causes(
     for event, line in lines.items():
         if event in causes:
             findings.equal(causes[event], line and line["entry_id"], where, f"cause of {event}")
-    requested = [entry["cause"] for entry in timeline if entry["status"] == "cancelling"]
+    requested = [
+        entry["cause"] for entry in timeline if entry["status"] == "cancelling" and entry["event"] != "prize_paid"
+    ]
     findings.equal(requested, ledger.cancellations[ticket["id"]], where, "the cancellations")
     findings.equal(causes.get("purchased"), purchase.event_id, where, "cause of the purchase")
+
+
+def _check_prizes(customer: Customer, timeline: list[Json], ticket_id: str, findings: Findings, where: str) -> None:
+    wanted = sorted(prize for prize, ticket in customer.prizes.items() if ticket == ticket_id)
+    found = sorted(entry["cause"] for entry in timeline if entry["event"] == "prize_paid")
+    findings.equal(found, wanted, where, "the prizes")
 
 
 def _bulks_of(others: dict[str, Call], timeline: list[Json], targets: set[str]) -> list[Call]:
@@ -125,7 +134,7 @@ def _check_cancellation(
 
 def _check_refusals(call: Call, life: str, requests: list[str], findings: Findings, where: str) -> None:
     for attempt in call.attempts:
-        if attempt.code in REFUSED_FOR:
+        if attempt.code in {*REFUSED_FOR, PAID_OUT}:
             findings.expect(explains(attempt.code, life), where, f"refused as {attempt.code}, but its life is {life}")
-            own = attempt.code != "ticket_in_limbo" and call.text in requests and not call.open
+            own = attempt.code not in {"ticket_in_limbo", PAID_OUT} and call.text in requests and not call.open
             findings.expect(not own, where, f"refused as {attempt.code} because of itself")

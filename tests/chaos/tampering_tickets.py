@@ -1,4 +1,4 @@
-"""Wrongs about tickets in limbo that the model must notice."""
+"""Wrongs about tickets in limbo and prizes that the model must notice."""
 
 import copy
 from collections.abc import Callable, Iterator
@@ -43,14 +43,35 @@ def _retry_decided_twice(observed: Json) -> None:
     _number_anew(lines)
 
 
+def _won(observed: Json) -> list[Json]:
+    """The timeline of a paid ticket that ends with a prize."""
+    for seen in observed["customers"].values():
+        for timeline in seen["timelines"].values():
+            if (timeline[-1]["event"], timeline[-1]["status"]) == ("prize_paid", "paid"):
+                found: list[Json] = timeline
+                return found
+    raise LookupError("no paid ticket has a prize")
+
+
+def _lost_prize(observed: Json) -> None:
+    _won(observed).pop()
+
+
+def _prize_twice(observed: Json) -> None:
+    timeline = _won(observed)
+    timeline.append(timeline[-1] | {"sequence": len(timeline) + 1})
+
+
 def _number_anew(lines: list[Json]) -> None:
     for number, line in enumerate(lines, 1):
         line["seq"] = number
 
 
-LIMBO: dict[str, Callable[[Json], None]] = {
+TICKETS: dict[str, Callable[[Json], None]] = {
     "an agent's decision was asked for by nobody": _resolved_with("resolved_paid", "reason", "no call"),
     "an agent's decision is another's": _resolved_with("resolved_cancelled", "actor", "somebody"),
     "a payment asked for again was not decided on": _retry_ignored,
     "a payment asked for again was decided on twice": _retry_decided_twice,
+    "a prize was lost": _lost_prize,
+    "a prize was noted twice": _prize_twice,
 }
