@@ -14,6 +14,8 @@ from tests.chaos.subscriptions import Subscriptions
 AGENT = "agent-chaos"
 # They may all that there is, and decide on withdrawals: on those that they asked for as well, if they are let.
 BOSSES = ("boss-1", "boss-2")
+# Customers that are merged and parted.
+MERGED = [f"c-{number}" for number in range(4)]
 
 
 @dataclass(frozen=True)
@@ -52,7 +54,7 @@ class Agents:
     async def _work(self) -> None:
         acts = {
             self._cancel: 50, self._withdraw: 30, self._decide: 20, self._cancel_order: 10, self._cancel_draw: 8,
-            self._resolve: 30,
+            self._resolve: 30, self._merge: 8, self._part: 8,
             self._subscriptions.create: 12, self._subscriptions.act: 8, self._subscriptions.add_draw: 12,
         }  # fmt: skip
         while not self._stopping.is_set():
@@ -82,6 +84,25 @@ class Agents:
         if self._held:
             held = self._rng.choice(self._held[-12:])
             await self._caller.vary(lambda: self._decision(held))
+
+    async def _merge(self) -> None:
+        survivor, merged = self._two()
+        who = self._rng.choice(BOSSES)
+        await self._caller.vary(lambda: requests.merge(who, self._caller.key("merge"), survivor, merged))
+
+    async def _part(self) -> None:
+        survivor, merged = self._two()
+        who = self._rng.choice(BOSSES)
+        await asyncio.gather(
+            *(
+                self._caller.settle(requests.parting(who, self._caller.key("part"), survivor, merged))
+                for _ in range(self._rng.choice((1, 1, 2)))
+            )
+        )
+
+    def _two(self) -> list[str]:
+        """Of some few who buy much, so that merges meet each other and their own partings."""
+        return self._rng.sample(MERGED, 2)
 
     async def _resolve(self) -> None:
         # Tickets of AutoPlays are left to them. Those of this moment are not in limbo, or not yet.

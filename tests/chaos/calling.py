@@ -97,7 +97,7 @@ class Caller:
         if request.if_match is not None:
             headers["If-Match"] = request.if_match
         try:
-            async with self._http.post(url, json=request.body, headers=headers) as response:
+            async with self._http.request(request.method, url, json=request.body or None, headers=headers) as response:
                 text = await response.text()
                 return response.status, json.loads(text) if text else None
         except (aiohttp.ClientError, TimeoutError, OSError, json.JSONDecodeError):

@@ -145,6 +145,7 @@ class Observer:
             "mails": await asyncio.to_thread(self._mails),
             "held_withdrawals": [each for some in held for each in some or ()],
             "bulk_cancellations": await self._bulk_cancellations(),
+            "merges": await self._merges(),
             "draws": await self._all("tickets", f"/v1/lotteries/{catalogue.cancelled}/draws"),
             "autoplay_draws": await self._all("tickets", f"/v1/lotteries/{catalogue.autoplay}/draws"),
             "leftovers": leftovers,
@@ -158,29 +159,43 @@ class Observer:
         if transactions is None:
             return
         points = await self._all("loyalty", f"{path}/points/history") or []
+        lists = {
+            "tickets": await self._all("tickets", f"{path}/orders") or [],
+            "autoplays": await self._all("tickets", f"{path}/autoplays") or [],
+            "correspondence": await self._all("notifications", f"{path}/correspondence") or [],
+        }
+        keys = {"tickets": "ticket_id", "autoplays": "autoplay_id", "correspondence": "id"}
+        own = {what: [row for row in rows if row["customer_id"] == name] for what, rows in lists.items()}
         self._customers[name] = {
             "transactions": transactions[::-1],
             "balance": await self._get("accounts", f"{path}/balance"),
-            "tickets": await self._all("tickets", f"{path}/orders") or [],
+            "profile": await self._get("accounts", path),
+            "united": {what: [row[keys[what]] for row in rows] for what, rows in lists.items()},
+            "tickets": own["tickets"],
             "timelines": {},
-            "autoplays": await self._autoplays(path),
+            "autoplays": await self._autoplays(own["autoplays"]),
             "points": points[::-1],
             "points_balance": await self._get("loyalty", f"{path}/points"),
-            "correspondence": await self._all("notifications", f"{path}/correspondence") or [],
+            "correspondence": own["correspondence"],
         }
 
     async def _timeline(self, seen: dict[str, Any], ticket: str) -> None:
         entries = await self._all("tickets", f"/v1/tickets/{ticket}/timeline") or []
         seen["timelines"][ticket] = entries[::-1]
 
-    async def _autoplays(self, customer: str) -> list[dict[str, Any]]:
-        """Those of a customer, each with its runs and its timeline."""
-        autoplays = await self._all("tickets", f"{customer}/autoplays") or []
+    async def _autoplays(self, autoplays: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        """Each with its runs and its timeline."""
         for autoplay in autoplays:
             path = f"/v1/autoplays/{autoplay['autoplay_id']}"
             autoplay["runs"] = await self._all("tickets", f"{path}/runs")
             autoplay["timeline"] = (await self._all("tickets", f"{path}/timeline") or [])[::-1]
         return autoplays
+
+    async def _merges(self) -> list[dict[str, Any]]:
+        """What the audit trail says of merges and partings, oldest first."""
+        actions = ("customers.merge", "customers.unmerge")
+        found = [await self._all("accounts", "/v1/audit", action=action) for action in actions]
+        return sorted((entry for some in found for entry in some or []), key=lambda entry: str(entry["id"]))
 
     async def _bulk_cancellations(self) -> list[dict[str, Any]]:
         """All jobs, each with the tickets that it refused."""

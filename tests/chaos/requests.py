@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
+from urllib.parse import quote
 
 from tests.chaos.catalogue import AUTOPLAY_LOTTERY, OFFER
 
@@ -36,6 +37,7 @@ class Request:
     target: str | None = None
     amount: int = 0
     if_match: str | None = None
+    method: str = "POST"
 
     @property
     def text(self) -> str:
@@ -72,6 +74,19 @@ def withdrawal(who: str, key: str, customer: str, amount: int) -> Request:
     body = {"amount": amount, "type": "admin", "customer_visible_description": text_of(key)}
     path = f"/v1/customers/{customer}/withdrawals"
     return Request("withdraw", who, key, "accounts", path, body, customer=customer, amount=amount)
+
+
+def merge(who: str, key: str, survivor: str, merged: str) -> Request:
+    """Two ids are one customer."""
+    body = {"merged_id": merged, "reason": text_of(key)}
+    path = f"/v1/customers/{survivor}/merges"
+    return Request("merge", who, key, "accounts", path, body, customer=survivor, target=merged)
+
+
+def parting(who: str, key: str, survivor: str, merged: str) -> Request:
+    """They are two after all. This has no idempotency key."""
+    path = f"/v1/customers/{survivor}/merges/{merged}?reason={quote(text_of(key))}"
+    return Request("part", who, key, "accounts", path, {}, customer=survivor, target=merged, method="DELETE")
 
 
 def decision(who: str, key: str, customer: str, withdrawal_id: str, *, approve: bool) -> Request:

@@ -4,6 +4,7 @@ import copy
 from collections.abc import Callable
 from typing import Any
 
+from tests.chaos.tampering_merges import MERGES
 from tests.chaos.tampering_tickets import TICKETS
 
 Json = dict[str, Any]
@@ -159,39 +160,43 @@ def _mail_sent_twice(observed: Json) -> None:
     observed["mails"].append(observed["mails"][0])
 
 
-TAMPERING: dict[str, Callable[[Json], None]] = {
-    "a ledger line is missing": _without("transactions", kind="deposit"),
-    "a reversal is there twice": _twice("transactions", kind="reversal", status="booked"),
-    "a running balance is wrong": _changed("transactions", "balance", 1, kind="deposit"),
-    "a payment was wrongly refused": _changed("transactions", "status", "refused", kind="purchase", method="card"),
-    "two ledger lines are swapped": _swapped,
-    "a withdrawal is missing": _without("transactions", kind="withdrawal"),
-    "a decided withdrawal is shown as waiting": _shown_as_pending,
-    "a withdrawal was decided by who asked for it": _decided_by_the_requester,
-    "a withdrawal was paid out though rejected, or not though approved": _decided_otherwise,
-    "a withdrawal was decided twice": _decided_twice,
-    "a sum held is wrong": _held_sum_is_wrong,
-    "a ticket is missing": _without("tickets", status="paid"),
-    "a ticket has another status": _changed("tickets", "status", "paid", status="cancelled"),
-    "a timeline has a gap": _shorter_timeline,
-    "a bulk cancellation was lost": _lost_job,
-    "a bulk cancellation was made twice": _job_twice,
-    "a bulk cancellation did not end": _job_with("state", " not"),
-    "a bulk cancellation has another total": _job_with("total", 1),
-    "a bulk cancellation counts more than it cancelled": _job_with("accepted", 1),
-    "a bulk cancellation counts less than was refunded": _job_with("refunded", -1),
-    "a cancelled draw goes on": _draw_goes_on,
-    "an AutoPlay was lost": _lost_autoplay,
-    "an AutoPlay did not meet a draw": _lost_run,
-    "an AutoPlay did not pay a draw": _run_with("status", "retrying"),
-    "an AutoPlay ordered a draw once more": _run_with("attempts", 2),
-    "an AutoPlay ran while it was paused": _ran_while_paused,
-    "points are missing": _without("points", kind="earned"),
-    "points are there twice": _twice("points", kind="earned"),
-    "a mail is not on record": _without("correspondence", status="delivered"),
-    "a mail has another status": _changed("correspondence", "status", "pending", status="delivered"),
-    "a mail was lost": _lost_mail,
-    "a mail was sent twice": _mail_sent_twice,
-    "a dead letter is left": _another_dead_letter,
-    "there is money from nowhere": _money_from_nowhere,
-} | TICKETS
+TAMPERING: dict[str, Callable[[Json], None]] = (
+    {
+        "a ledger line is missing": _without("transactions", kind="deposit"),
+        "a reversal is there twice": _twice("transactions", kind="reversal", status="booked"),
+        "a running balance is wrong": _changed("transactions", "balance", 1, kind="deposit"),
+        "a payment was wrongly refused": _changed("transactions", "status", "refused", kind="purchase", method="card"),
+        "two ledger lines are swapped": _swapped,
+        "a withdrawal is missing": _without("transactions", kind="withdrawal"),
+        "a decided withdrawal is shown as waiting": _shown_as_pending,
+        "a withdrawal was decided by who asked for it": _decided_by_the_requester,
+        "a withdrawal was paid out though rejected, or not though approved": _decided_otherwise,
+        "a withdrawal was decided twice": _decided_twice,
+        "a sum held is wrong": _held_sum_is_wrong,
+        "a ticket is missing": _without("tickets", status="paid"),
+        "a ticket has another status": _changed("tickets", "status", "paid", status="cancelled"),
+        "a timeline has a gap": _shorter_timeline,
+        "a bulk cancellation was lost": _lost_job,
+        "a bulk cancellation was made twice": _job_twice,
+        "a bulk cancellation did not end": _job_with("state", " not"),
+        "a bulk cancellation has another total": _job_with("total", 1),
+        "a bulk cancellation counts more than it cancelled": _job_with("accepted", 1),
+        "a bulk cancellation counts less than was refunded": _job_with("refunded", -1),
+        "a cancelled draw goes on": _draw_goes_on,
+        "an AutoPlay was lost": _lost_autoplay,
+        "an AutoPlay did not meet a draw": _lost_run,
+        "an AutoPlay did not pay a draw": _run_with("status", "retrying"),
+        "an AutoPlay ordered a draw once more": _run_with("attempts", 2),
+        "an AutoPlay ran while it was paused": _ran_while_paused,
+        "points are missing": _without("points", kind="earned"),
+        "points are there twice": _twice("points", kind="earned"),
+        "a mail is not on record": _without("correspondence", status="delivered"),
+        "a mail has another status": _changed("correspondence", "status", "pending", status="delivered"),
+        "a mail was lost": _lost_mail,
+        "a mail was sent twice": _mail_sent_twice,
+        "a dead letter is left": _another_dead_letter,
+        "there is money from nowhere": _money_from_nowhere,
+    }
+    | TICKETS
+    | MERGES
+)

@@ -10,6 +10,7 @@ from tests.chaos.model.ledger import Ledger, Replay
 from tests.chaos.model.lives import requests_of
 from tests.chaos.model.loyalty import check_points
 from tests.chaos.model.mails import check_mails
+from tests.chaos.model.merges import Merges
 from tests.chaos.model.resolutions import Retries
 from tests.chaos.model.tickets import check_tickets
 
@@ -30,7 +31,7 @@ class Comparison:
         self._mails: dict[str, list[Json]] = defaultdict(list)
         self._held: dict[str, list[Json]] = defaultdict(list)
         self._fates: dict[str, Fate] = {}
-        self._ledgers: list[Ledger] = []
+        self._ledgers: dict[str, Ledger] = {}
 
     def run(self) -> Json:
         """The differences, and the figures."""
@@ -51,9 +52,11 @@ class Comparison:
         _check_leftovers(observed["leftovers"], findings)
         draws = [*observed["draws"], *observed["autoplay_draws"]]
         self._totals |= Bulks(facts, self._fates, findings).check(observed["bulk_cancellations"], draws)
-        charged = {order: booked for ledger in self._ledgers for order, booked in ledger.charged.items()}
+        charged = {order: booked for ledger in self._ledgers.values() for order, booked in ledger.charged.items()}
         found = [autoplay for seen in observed["customers"].values() for autoplay in seen["autoplays"]]
         self._totals |= Autoplays(facts, charged, observed["autoplay_draws"], findings).check(found)
+        balances = {name: ledger.balance for name, ledger in self._ledgers.items()}
+        self._totals |= Merges(facts, balances, findings).check(observed["merges"], observed["customers"])
         self._totals["open calls"] = sum(call.open for call in facts.calls)
         self._totals["mails received"] = len(observed["mails"])
         return {"differences": findings.differences, "totals": dict(sorted(self._totals.items()))}
@@ -63,7 +66,7 @@ class Comparison:
         retries = Retries(seen)
         replay = Replay(customer, findings, self._facts.approval_threshold, retries)
         ledger = replay.run(seen["transactions"])
-        self._ledgers.append(ledger)
+        self._ledgers[customer.id] = ledger
         for name, value in {"balance": ledger.balance, "held": replay.holds.sum}.items():
             findings.equal(seen["balance"][name], value, customer.id, name)
         findings.equal(seen["balance"]["available"], ledger.balances[-1][1], customer.id, "available")
@@ -102,8 +105,8 @@ class Comparison:
 
     def _check_money(self) -> None:
         findings, observed = self._findings, self._observed
-        balances = sum(ledger.balance for ledger in self._ledgers)
-        moved = sum(ledger.money_in - ledger.money_out for ledger in self._ledgers)
+        balances = sum(ledger.balance for ledger in self._ledgers.values())
+        moved = sum(ledger.money_in - ledger.money_out for ledger in self._ledgers.values())
         findings.equal(balances, moved, "money", "the sum of all balances")
         findings.equal(observed["sum_of_balances"], balances, "money", "the sum of all accounts")
         strangers = set(observed["known_customers"]) - self._facts.customers.keys()
