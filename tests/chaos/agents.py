@@ -54,7 +54,7 @@ class Agents:
     async def _work(self) -> None:
         acts = {
             self._cancel: 50, self._withdraw: 30, self._decide: 20, self._cancel_order: 10, self._cancel_draw: 8,
-            self._resolve: 30, self._merge: 8, self._part: 8,
+            self._resolve: 30, self._merge: 8, self._part: 8, self._erase: 5,
             self._subscriptions.create: 12, self._subscriptions.act: 8, self._subscriptions.add_draw: 12,
         }  # fmt: skip
         while not self._stopping.is_set():
@@ -85,6 +85,12 @@ class Agents:
             held = self._rng.choice(self._held[-12:])
             await self._caller.vary(lambda: self._decision(held))
 
+    async def _erase(self) -> None:
+        if self._shop.guests:
+            # The latest have purchases and mails under way.
+            guest, who = self._rng.choice(self._shop.guests[-3:]), self._rng.choice(BOSSES)
+            await self._caller.vary(lambda: requests.erasure(who, self._caller.key("erase"), guest))
+
     async def _merge(self) -> None:
         survivor, merged = self._two()
         who = self._rng.choice(BOSSES)
@@ -107,7 +113,11 @@ class Agents:
     async def _resolve(self) -> None:
         # Tickets of AutoPlays are left to them. Those of this moment are not in limbo, or not yet.
         page = await self._caller.look(BOSSES[0], "tickets", "/v1/limbo-tickets?limit=100") or {"items": []}
-        tickets = [item["ticket_id"] for item in page["items"] if item["ticket_id"].startswith("t-")]
+        tickets = [
+            item["ticket_id"]
+            for item in page["items"]
+            if item["customer_id"].startswith("c-") and item["ticket_id"].startswith("t-")
+        ]
         ticket = self._rng.choice(tickets) if tickets and self._rng.random() < 0.9 else self._ticket().ticket_id
         await self._caller.vary(lambda: self._resolution(ticket))
 

@@ -89,6 +89,12 @@ def parting(who: str, key: str, survivor: str, merged: str) -> Request:
     return Request("part", who, key, "accounts", path, {}, customer=survivor, target=merged, method="DELETE")
 
 
+def erasure(who: str, key: str, customer: str) -> Request:
+    """Forget who it is."""
+    path = f"/v1/customers/{customer}/erasures"
+    return Request("erase", who, key, "accounts", path, {"reason": text_of(key)}, customer=customer)
+
+
 def decision(who: str, key: str, customer: str, withdrawal_id: str, *, approve: bool) -> Request:
     """Say what becomes of a withdrawal that waits."""
     operation, what = ("approve", "approval") if approve else ("reject", "rejection")

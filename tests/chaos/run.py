@@ -162,8 +162,8 @@ class Run:
     async def _compare(self, catalogue: Catalogue) -> tuple[dict[str, Any], list[dict[str, Any]]]:
         records, prizes = await published_purchases(self._kafka)
         facts = {
-            "purchases": records, "prizes": prizes, "calls": self._caller.attempts,
-            "approval_threshold": APPROVAL_THRESHOLD,
+            "purchases": records, "prizes": prizes,
+            "calls": self._caller.attempts, "approval_threshold": APPROVAL_THRESHOLD,
         }  # fmt: skip
         headers = {"Authorization": f"Bearer {self._tokens[BOSSES[0]]}"}
         async with aiohttp.ClientSession(headers=headers) as http:

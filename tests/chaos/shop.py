@@ -13,9 +13,7 @@ from shared.contracts import PrizePaid, PurchaseCompleted, PurchaseFailed
 from shared.messaging import EventPublisher, KafkaError, KafkaSettings, Publication
 
 SOURCE = "shop/chaos"
-ADDRESSES = (
-    *("mail",) * 12, "bounce-hard", "bounce-soft", "slow", "refuse", None,
-)  # fmt: skip
+ADDRESSES = (*("mail",) * 12, "bounce-hard", "bounce-soft", "slow", "refuse", None)
 METHODS = ("card", "card", "card", "cash", "bank_transfer", "balance", "balance", "balance")
 LOTTERIES = ("Saturday Lotto", "Car Draw", "House Draw")
 # Its draws have many tickets each, and are cancelled while they are sold.
@@ -23,6 +21,8 @@ CANCELLED_LOTTERY = "Night Draw"
 DRAWS_AT_ONCE = 4
 ORDERS_A_DRAW = 40
 CURRENCY = "AUD"
+# Guests pay by card and play no draw that is cancelled. Nobody does anything about them but erase them.
+GUEST = "guest-"
 
 
 @dataclass(frozen=True)
@@ -41,6 +41,7 @@ class Shop:
     rng: random.Random
     customers: list[dict[str, Any]] = field(default_factory=list)
     sold: list[Sold] = field(default_factory=list)
+    guests: list[str] = field(default_factory=list)
     records: int = 0
     opened_at: datetime = field(default_factory=lambda: datetime.now(UTC).replace(microsecond=0))
     _orders: int = 0
@@ -73,6 +74,9 @@ class Shop:
             data = json.loads(publication.value or b"{}")
             if data.get("tickets"):
                 customer, order = data["customer"]["id"], data["purchase_id"]
+                if customer.startswith(GUEST):
+                    self.guests.append(customer)
+                    continue
                 self.sold += [Sold(ticket["id"], customer, order) for ticket in data["tickets"]]
 
     def draw(self) -> int:
@@ -104,8 +108,9 @@ class Shop:
         known = len(self.customers)
         if known < 10 or self.rng.random() < 0.05:
             address = self.rng.choice(ADDRESSES)
+            guest = known >= 10 and self.rng.random() < 0.4
             customer: dict[str, Any] = {
-                "id": f"c-{known}",
+                "id": f"{GUEST if guest else 'c-'}{known}",
                 "first_name": "Ada",
                 "last_name": f"Number {known}",
                 "phone": "+61 491 570 156",
@@ -121,33 +126,33 @@ class Shop:
         self._orders += 1
         number, rng = self._orders, self.rng
         failed = rng.random() < 0.06
-        tickets = [] if failed else [self._ticket() for _ in range(rng.choice((1, 1, 2, 3)))]
+        customer = self._customer()
+        guest = customer["id"].startswith(GUEST)
+        tickets = [] if failed else [self._ticket(guest=guest) for _ in range(rng.choice((1, 1, 2, 3)))]
         amount = sum(ticket["price"] for ticket in tickets) if tickets else 1000
         data: dict[str, Any] = {
             "purchase_id": f"p-{number}",
             "occurred_at": datetime.now(UTC).isoformat(),
-            "customer": self._customer(),
+            "customer": customer,
             "checkout_id": f"checkout-{number}",
             "receipt_id": f"receipt-{number}",
             "store_id": f"store-{number % 7}",
             "terminal_id": f"terminal-{number % 11}",
             "payment": {
-                "transaction_id": f"txn-{number}",
-                "method": rng.choice(METHODS),
-                "amount": amount,
-                "currency": CURRENCY,
+                "transaction_id": f"txn-{number}", "method": "card" if guest else rng.choice(METHODS),
+                "amount": amount, "currency": CURRENCY,
             },
             "tickets": tickets,
-        }
+        }  # fmt: skip
         if failed:
             return PurchaseFailed.model_validate_json(json.dumps(data | {"reason": f"declined {number}"}))
         return PurchaseCompleted.model_validate_json(json.dumps(data))
 
-    def _ticket(self) -> dict[str, Any]:
+    def _ticket(self, *, guest: bool) -> dict[str, Any]:
         self._tickets += 1
         lottery, number = self.rng.choice(LOTTERIES), self.rng.randint(1, 5000)
         draw_at = datetime.now(UTC).replace(microsecond=0) + timedelta(days=self.rng.randint(1, 20))
-        if self.rng.random() < 0.3:
+        if not guest and self.rng.random() < 0.3:
             # A draw that is cancelled shows its own times on each of its tickets, so all must name the same.
             lottery, number = CANCELLED_LOTTERY, self.draw()
             draw_at = self.opened_at + timedelta(days=2, minutes=number)

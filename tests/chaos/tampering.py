@@ -4,6 +4,7 @@ import copy
 from collections.abc import Callable
 from typing import Any
 
+from tests.chaos.tampering_erasures import ERASURES
 from tests.chaos.tampering_merges import MERGES
 from tests.chaos.tampering_tickets import TICKETS
 
@@ -199,4 +200,5 @@ TAMPERING: dict[str, Callable[[Json], None]] = (
     }
     | TICKETS
     | MERGES
+    | ERASURES
 )

@@ -17,7 +17,7 @@ from tests.support.stack import temporary_state_dir
 HAPPENED = (
     "tickets cancelled", "payments refused", "held withdrawals decided", "tickets cancelled in bulk", "draws cancelled",
     "orders of autoplays", "decisions on tickets in limbo", "payments asked for again", "prizes",
-    "merges and partings",
+    "merges and partings", "customers erased",
 )  # fmt: skip
 SHORT = Plan(rounds=14, seed=20261122, purchases=6, calls=13)
 

@@ -22,6 +22,7 @@ REFUSALS = {
     "autoplay_skips": {(409, "autoplay_cancelled"), (409, "autoplay_paused"), (409, "no_next_draw")},
     "autoplay_cancellation": {(409, "autoplay_cancelled")},
     "add_draw": {(409, "draw_exists")},
+    "erase": {(404, "customer_not_found")},
     "merge": {(409, "customer_merged"), (409, "merge_chain"), (404, "customer_not_found")},
     "part": {(404, "merge_not_found"), (404, "customer_not_found")},
     "withdraw": {(422, "insufficient_balance"), (404, "customer_not_found")},

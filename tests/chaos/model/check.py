@@ -5,6 +5,7 @@ from collections import defaultdict
 from tests.chaos.model.autoplays import Autoplays
 from tests.chaos.model.bulk import Bulks, Fate
 from tests.chaos.model.calls import check_calls
+from tests.chaos.model.erasures import check_erased, is_erased
 from tests.chaos.model.facts import Customer, Facts, Findings, Json, read_facts
 from tests.chaos.model.ledger import Ledger, Replay
 from tests.chaos.model.lives import requests_of
@@ -12,7 +13,7 @@ from tests.chaos.model.loyalty import check_points
 from tests.chaos.model.mails import check_mails
 from tests.chaos.model.merges import Merges
 from tests.chaos.model.resolutions import Retries
-from tests.chaos.model.tickets import check_tickets
+from tests.chaos.model.tickets import check_names, check_tickets
 
 
 def compare(facts_document: Json, observed: Json) -> Json:
@@ -72,7 +73,13 @@ class Comparison:
         findings.equal(seen["balance"]["available"], ledger.balances[-1][1], customer.id, "available")
         lives = check_tickets(customer, self._facts.others, ledger, seen, findings)
         check_points(customer, lives, seen["points"], seen["points_balance"], findings)
-        unconfirmed = check_mails(customer, lives, seen["correspondence"], self._mails, findings)
+        unconfirmed = 0
+        if is_erased(customer, self._facts, seen, findings):
+            check_erased(customer, seen, self._mails, findings)
+            self._totals["customers erased"] += 1
+        else:
+            check_names(customer, seen, findings)
+            unconfirmed = check_mails(customer, lives, seen["correspondence"], self._mails, findings)
         for row in seen["tickets"]:
             requests = requests_of(seen["timelines"][row["ticket_id"]])
             self._fates[row["ticket_id"]] = Fate(lives.get(row["ticket_id"], ""), row["status"], requests)

@@ -45,13 +45,18 @@ def _check_row(row: Json, purchase: Purchase, ticket: Json, findings: Findings, 
         findings.equal(row[name], ticket[name], where, name)
     for name in ("draw_at", "draw_closes_at"):
         findings.equal(instant(row[name]), instant(ticket[name]), where, name)
-    named = purchase.data["customer"]
     findings.equal(row["order_id"], purchase.id, where, "order_id")
     findings.equal(row["checkout_id"], purchase.data["checkout_id"], where, "checkout_id")
     findings.equal(row["currency"], purchase.data["payment"]["currency"], where, "currency")
     findings.equal(row["autoplay_id"], ticket.get("autoplay_id"), where, "autoplay_id")
     findings.equal(instant(row["ordered_at"]), instant(purchase.data["occurred_at"]), where, "ordered_at")
-    findings.equal(row["customer_name"], f"{named['first_name']} {named['last_name']}", where, "customer_name")
+
+
+def check_names(customer: Customer, seen: Json, findings: Findings) -> None:
+    """Each ticket shows whose it is."""
+    named = f"{customer.details['first_name']} {customer.details['last_name']}"
+    for row in seen["tickets"]:
+        findings.equal(row["customer_name"], named, f"{customer.id} ticket {row['ticket_id']}", "customer_name")
 
 
 def _resolutions(customer: Customer, purchase: Purchase) -> dict[str, Call]:
