@@ -141,5 +141,7 @@ def _check_refusals(call: Call, life: str, requests: list[str], findings: Findin
     for attempt in call.attempts:
         if attempt.code in {*REFUSED_FOR, PAID_OUT}:
             findings.expect(explains(attempt.code, life), where, f"refused as {attempt.code}, but its life is {life}")
+            # A refusal is not kept under its key: asked again, the same may be accepted once an agent has decided.
+            before = call.accepted is not None and attempt.ended < call.accepted.started
             own = attempt.code not in {"ticket_in_limbo", PAID_OUT} and call.text in requests and not call.open
-            findings.expect(not own, where, f"refused as {attempt.code} because of itself")
+            findings.expect(before or not own, where, f"refused as {attempt.code} because of itself")
