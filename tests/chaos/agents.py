@@ -54,7 +54,7 @@ class Agents:
     async def _work(self) -> None:
         acts = {
             self._cancel: 50, self._withdraw: 30, self._decide: 20, self._cancel_order: 10, self._cancel_draw: 8,
-            self._resolve: 30, self._merge: 8, self._part: 8, self._erase: 5,
+            self._resolve: 30, self._merge: 8, self._part: 8, self._erase: 8,
             self._subscriptions.create: 12, self._subscriptions.act: 8, self._subscriptions.add_draw: 12,
         }  # fmt: skip
         while not self._stopping.is_set():

@@ -4,7 +4,8 @@ import asyncio
 import json
 import random
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections import Counter
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
 import aiohttp
@@ -27,6 +28,9 @@ class Caller:
         self._number = 0
         self._http: aiohttp.ClientSession | None = None
         self.attempts: list[Json] = []
+        # How often each operation was accepted; of decisions, each kind.
+        self.accepted: Counter[str] = Counter()
+        self._changed = asyncio.Event()
         self.given_up = 0
 
     async def __aenter__(self) -> "Caller":
@@ -36,6 +40,12 @@ class Caller:
     async def __aexit__(self, *_error: object) -> None:
         if self._http is not None:
             await self._http.close()
+
+    async def reached(self, wanted: Mapping[str, int]) -> None:
+        """Return when each of these operations was accepted so often."""
+        while any(self.accepted[operation] < number for operation, number in wanted.items()):
+            self._changed.clear()
+            await self._changed.wait()
 
     def key(self, name: str) -> str:
         """A new Idempotency-Key."""
@@ -63,11 +73,16 @@ class Caller:
             status, body = await self._attempt(request)
             in_progress = isinstance(body, dict) and body.get("code") == "request_in_progress"
             if status is not None and status < 500 and not in_progress:
-                return body if status < 300 else None
+                return self._accept(request, body) if status < 300 else None
             if self._rng.random() < GIVE_UP:
                 self.given_up += 1
                 return None
             await asyncio.sleep(self._rng.uniform(0.2, 1.0))
+
+    def _accept(self, request: Request, body: Json) -> Json:
+        self.accepted[request.body.get("action", request.operation)] += 1
+        self._changed.set()
+        return body
 
     async def look(self, who: str, service: str, path: str) -> Json | None:
         """What a replica shows; None when it does not answer."""

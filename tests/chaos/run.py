@@ -8,6 +8,7 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -39,6 +40,12 @@ ENVIRONMENT = {
     "RECOURSE_PAYMENT_TIMEOUT_SECONDS": "6",
     "RECOURSE_WITHDRAWAL_APPROVAL_THRESHOLD": str(APPROVAL_THRESHOLD),
 }
+# What is rare, and has to happen for the comparison to mean something: how often it is accepted at least.
+RARE = {
+    "approve": 1, "reject": 1, "cancel_draw": 2, "confirm_paid": 1, "cancel_and_refund": 3, "retry": 4,
+    "merge": 2, "part": 1, "erase": 3,
+}  # fmt: skip
+RARE_SECONDS = 60.0
 _ROOT = Path(__file__).resolve().parents[2]
 
 
@@ -123,6 +130,9 @@ class Run:
         load = asyncio.gather(self._sell(), self._agents.run(catalogue))
         try:
             await self._saboteur.run(self._plan.rounds)
+            # Without faults, in a short run, until what is rare has happened as well.
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._caller.reached(RARE), RARE_SECONDS)
             quiet_from = time.monotonic()
             self._say("all is up again: waiting for quiet")
             self._selling = False

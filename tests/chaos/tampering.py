@@ -4,6 +4,7 @@ import copy
 from collections.abc import Callable
 from typing import Any
 
+from tests.chaos.situations import NeverHappenedError, first
 from tests.chaos.tampering_erasures import ERASURES
 from tests.chaos.tampering_merges import MERGES
 from tests.chaos.tampering_tickets import TICKETS
@@ -17,7 +18,7 @@ def _customer_with(observed: Json, name: str, **wanted: Any) -> tuple[Json, int]
         for position, item in enumerate(seen[name]):
             if all(item[field] == value for field, value in wanted.items()):
                 return seen, position
-    raise LookupError(f"nobody has {wanted} in {name}")
+    raise NeverHappenedError(f"nobody has {wanted} in {name}")
 
 
 def _without(name: str, **wanted: Any) -> Callable[[Json], None]:
@@ -57,7 +58,8 @@ def _shorter_timeline(observed: Json) -> None:
 
 def _decided_withdrawal(observed: Json) -> tuple[Json, list[Json], int]:
     """A held withdrawal that was decided, its customer's lines, and where among them the decision is."""
-    held = next(row for row in observed["held_withdrawals"] if row["state"] != "pending")
+    decided = (row for row in observed["held_withdrawals"] if row["state"] != "pending")
+    held = first(decided, "no held withdrawal was decided")
     lines = observed["customers"][held["customer_id"]]["transactions"]
     return held, lines, held["settled_seq"] - 1
 
@@ -88,7 +90,7 @@ def _held_sum_is_wrong(observed: Json) -> None:
 
 def _job(observed: Json) -> Json:
     """A bulk cancellation that cancelled something."""
-    return next(job for job in observed["bulk_cancellations"] if job["accepted"])
+    return first((job for job in observed["bulk_cancellations"] if job["accepted"]), "no job cancelled anything")
 
 
 def _lost_job(observed: Json) -> None:
@@ -107,7 +109,8 @@ def _job_with(name: str, more: Any) -> Callable[[Json], None]:
 
 
 def _draw_goes_on(observed: Json) -> None:
-    next(draw for draw in observed["draws"] if draw["state"] == "cancelled")["state"] = "open"
+    cancelled = (draw for draw in observed["draws"] if draw["state"] == "cancelled")
+    first(cancelled, "no draw was cancelled")["state"] = "open"
 
 
 def _autoplay(observed: Json) -> Json:
@@ -118,7 +121,7 @@ def _autoplay(observed: Json) -> Json:
             if "ran" in events and events <= {"created", "ran", "payment_confirmed"}:
                 found: Json = autoplay
                 return found
-    raise LookupError("each AutoPlay was touched")
+    raise NeverHappenedError("each AutoPlay was touched")
 
 
 def _lost_autoplay(observed: Json) -> None:
@@ -134,7 +137,8 @@ def _lost_run(observed: Json) -> None:
 
 def _run_with(name: str, value: Any) -> Callable[[Json], None]:
     def tamper(observed: Json) -> None:
-        next(run for run in _autoplay(observed)["runs"] if run["status"] == "paid")[name] = value
+        paid = (run for run in _autoplay(observed)["runs"] if run["status"] == "paid")
+        first(paid, "its AutoPlay paid nothing")[name] = value
 
     return tamper
 

@@ -3,15 +3,15 @@
 from collections.abc import Callable
 from typing import Any
 
+from tests.chaos.situations import first
+
 Json = dict[str, Any]
 
 
 def _erased(observed: Json, what: str) -> Json:
     """What was seen of an erased customer that has some of it."""
-    found: Json = next(
-        seen for seen in observed["customers"].values() if seen["profile"]["erased_at"] is not None and seen[what]
-    )
-    return found
+    erased = (seen for seen in observed["customers"].values() if seen["profile"]["erased_at"] is not None)
+    return first((seen for seen in erased if seen[what]), f"no erased customer has any {what}")
 
 
 def _still_there(observed: Json) -> None:

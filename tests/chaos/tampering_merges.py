@@ -3,15 +3,21 @@
 from collections.abc import Callable
 from typing import Any
 
+from tests.chaos.situations import first
+
 Json = dict[str, Any]
 
 
+def _merge(observed: Json) -> Json:
+    return first(observed["merges"], "nobody was merged")
+
+
 def _lost_merge(observed: Json) -> None:
-    observed["merges"].pop()
+    observed["merges"].remove(_merge(observed))
 
 
 def _asked_by_nobody(observed: Json) -> None:
-    observed["merges"][0]["reason"] = "no call"
+    _merge(observed)["reason"] = "no call"
 
 
 def _lost_ticket(observed: Json) -> None:

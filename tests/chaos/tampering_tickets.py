@@ -4,6 +4,8 @@ import copy
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from tests.chaos.situations import NeverHappenedError, first
+
 Json = dict[str, Any]
 
 
@@ -17,7 +19,7 @@ def _entries(observed: Json, event: str) -> Iterator[tuple[Json, Json]]:
 def _resolved_with(event: str, name: str, value: str) -> Callable[[Json], None]:
     def tamper(observed: Json) -> None:
         people = (entry for _, entry in _entries(observed, event) if entry["actor"] != "recourse/tickets")
-        next(people)[name] = value
+        first(people, f"no agent's decision led to {event}")[name] = value
 
     return tamper
 
@@ -28,7 +30,7 @@ def _refused_again(observed: Json) -> tuple[list[Json], int]:
         for position, line in enumerate(seen["transactions"]):
             if (line["cause_id"], line["kind"], line["status"]) == (entry["cause"], "purchase", "refused"):
                 return seen["transactions"], position
-    raise LookupError("no payment was refused again")
+    raise NeverHappenedError("no payment was refused again")
 
 
 def _retry_ignored(observed: Json) -> None:
@@ -50,7 +52,7 @@ def _won(observed: Json) -> list[Json]:
             if (timeline[-1]["event"], timeline[-1]["status"]) == ("prize_paid", "paid"):
                 found: list[Json] = timeline
                 return found
-    raise LookupError("no paid ticket has a prize")
+    raise NeverHappenedError("no paid ticket has a prize")
 
 
 def _lost_prize(observed: Json) -> None:

@@ -11,6 +11,7 @@ from deploy.local.stack import Stack
 from tests.chaos.model.check import compare
 from tests.chaos.rolling import roll
 from tests.chaos.run import REPLICAS, Plan, Run, chaos_stack
+from tests.chaos.situations import NeverHappenedError
 from tests.chaos.tampering import TAMPERING
 from tests.support.stack import temporary_state_dir
 
@@ -49,7 +50,7 @@ async def test_nothing_is_lost_or_doubled_whatever_is_killed(stack: Stack, folde
     assert result.quiet is not None, result.waiting_for
     assert result.differences == []
     for what in HAPPENED:
-        assert result.comparison["totals"][what] > 0, what
+        assert result.comparison["totals"].get(what, 0) > 0, what
 
 
 @pytest.mark.parametrize("what", TAMPERING)
@@ -57,7 +58,10 @@ def test_the_model_notices_when(what: str, folder: Path) -> None:
     facts = json.loads((folder / "facts.json").read_text())
     observed = json.loads((folder / "observed.json").read_text())
     assert compare(facts, observed)["differences"] == []
-    TAMPERING[what](observed)
+    try:
+        TAMPERING[what](observed)
+    except NeverHappenedError as situation:
+        pytest.skip(f"in this run {situation}")
     assert compare(facts, observed)["differences"] != []
 
 
