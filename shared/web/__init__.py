@@ -77,7 +77,7 @@ from shared.web.models import (
     require_order,
 )
 from shared.web.operations import operation, operations_of
-from shared.web.paging import Keyset, Page, PageQuery
+from shared.web.paging import Keyset, Page, PageQuery, Rows
 from shared.web.permissions import ROLE_PERMISSIONS, Permission, Role
 from shared.web.personal import Personal
 from shared.web.problems import VALIDATION_FAILED, Problem, ProblemType, wrong_field
@@ -118,6 +118,7 @@ __all__ = [
     "RequestModel",
     "ResponseModel",
     "Role",
+    "Rows",
     "Stream",
     "WrongFieldError",
     "build_app",

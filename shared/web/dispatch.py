@@ -11,7 +11,7 @@ from shared.web.auth import ANONYMOUS, Principal, TokenVerifier
 from shared.web.context import REQUEST_ID, RequestContext
 from shared.web.etag import etag_of, is_not_modified, parse_entity_tags
 from shared.web.idempotency import IdempotencyRaceError, IdempotentRequest, InFlight, hash_request, read_key
-from shared.web.paging import Page
+from shared.web.paging import Page, Rows
 from shared.web.personal import SEES_PERSONAL_DATA, masked
 from shared.web.problems import PRECONDITION_REQUIRED, REQUEST_IN_PROGRESS, Problem
 from shared.web.replies import Content, RenderedReply, Reply, Stream
@@ -116,7 +116,8 @@ class Dispatcher:
         if not isinstance(result, Reply):
             result = Reply(result)
         if self._operation.is_personal and SEES_PERSONAL_DATA not in principal.permissions:
-            return _masked_reply(self._render_model(request, replace(result, content=masked(result.content))))
+            content = result.content.page() if isinstance(result.content, Rows) else result.content
+            return _masked_reply(self._render_model(request, replace(result, content=masked(content))))
         return self._render_model(request, result)
 
     def _stream(self, stream: Stream) -> web.Response:
@@ -127,15 +128,17 @@ class Dispatcher:
         headers = dict(reply.headers)
         if reply.version is not None:
             headers[hdrs.ETAG] = etag_of(reply.version)
-        if isinstance(reply.content, Page) and reply.content.next_cursor:
-            url = request.rel_url.update_query(cursor=reply.content.next_cursor)
+        content = reply.content
+        if isinstance(content, Page | Rows) and content.next_cursor:
+            url = request.rel_url.update_query(cursor=content.next_cursor)
             headers[hdrs.LINK] = f'<{url}>; rel="next"'
         status = reply.status or self._declared.status
         adapter: TypeAdapter[Any] | None = self._operation.response
         if adapter is None:
             return RenderedReply(status, headers, b"")
         headers[hdrs.CONTENT_TYPE] = _JSON
-        return RenderedReply(status, headers, adapter.dump_json(reply.content))
+        body = content.json() if isinstance(content, Rows) else adapter.dump_json(content)
+        return RenderedReply(status, headers, body)
 
 
 def _masked_reply(reply: RenderedReply[Any]) -> RenderedReply[Any]:

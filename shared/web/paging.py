@@ -11,7 +11,7 @@ The cursor is opaque to callers and bound to its operation, path and filters: an
 import base64
 import binascii
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Generic, Protocol, TypeVar
@@ -19,12 +19,13 @@ from typing import Any, Generic, Protocol, TypeVar
 import orjson
 from pydantic import Field, TypeAdapter, ValidationError
 
-from shared.web.models import RequestModel
+from shared.web.models import RequestModel, ResponseModel
 from shared.web.problems import INVALID_CURSOR, Problem
 
 T = TypeVar("T")
 R = TypeVar("R")
 K = TypeVar("K", bound=tuple[Any, ...])
+M = TypeVar("M", bound=ResponseModel)
 
 CURSOR_VERSION = 1
 MAX_CURSOR_LENGTH = 1024
@@ -49,6 +50,26 @@ class Page(Generic[T]):
 
     items: list[T]
     next_cursor: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Rows(Generic[M]):
+    """A page, to its callers the same as `Page[M]`, of rows that have exactly the fields of the model, as the database
+    holds them: bytes are made of them without a model of each, which takes a quarter of the time of a long page.
+    """
+
+    rows: Sequence[Mapping[str, Any]]
+    model: type[M]
+    next_cursor: str | None = None
+
+    def page(self) -> Page[M]:
+        """The same with models, to be masked."""
+        return Page([self.model.model_validate(row) for row in self.rows], self.next_cursor)
+
+    def json(self) -> bytes:
+        """The same as JSON."""
+        page = {"items": self.rows, "next_cursor": self.next_cursor}
+        return orjson.dumps(page, default=str, option=orjson.OPT_UTC_Z)
 
 
 class ListIdentity(Protocol):
@@ -84,11 +105,27 @@ class Keyset(Generic[K]):
         item: Callable[[R], T],
     ) -> Page[T]:
         """A page of up to `query.limit` of `rows`; one row more than that says there is a next page."""
-        shown = rows[: query.limit]
-        cursor = None
-        if len(rows) > query.limit:
-            cursor = self.encode(context.list_identity, key(shown[-1]))
+        shown, cursor = self._cut(context, query, rows, key)
         return Page([item(row) for row in shown], cursor)
+
+    def rows(
+        self,
+        context: ListIdentity,
+        query: PageQuery,
+        rows: Sequence[Mapping[str, Any]],
+        *,
+        key: Callable[[Mapping[str, Any]], K],
+        model: type[M],
+    ) -> Rows[M]:
+        """The same of rows that need no model: where pages are long and often asked for."""
+        shown, cursor = self._cut(context, query, rows, key)
+        return Rows(shown, model, cursor)
+
+    def _cut(
+        self, context: ListIdentity, query: PageQuery, rows: Sequence[R], key: Callable[[R], K]
+    ) -> tuple[Sequence[R], str | None]:
+        shown = rows[: query.limit]
+        return shown, self.encode(context.list_identity, key(shown[-1])) if len(rows) > query.limit else None
 
     def encode(self, identity: bytes, key: K) -> str:
         """The cursor that goes on after `key`."""

@@ -5,12 +5,13 @@ import re
 from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import cache
+from types import GenericAlias
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 from pydantic import BaseModel, TypeAdapter
 
 from shared.web.models import RequestModel
-from shared.web.paging import Page
+from shared.web.paging import Page, Rows
 from shared.web.permissions import Permission
 from shared.web.personal import is_personal
 from shared.web.problems import ProblemType
@@ -150,4 +151,7 @@ def _answer_type(hints: dict[str, Any], where: str) -> Any:
     if "return" not in hints:
         raise TypeError(f"{where}: the handler does not say what it returns")
     hint = hints["return"]
-    return get_args(hint)[0] if get_origin(hint) in {Reply, RenderedReply} else hint
+    inner = get_args(hint)
+    if get_origin(hint) is Rows:
+        return GenericAlias(Page, inner)
+    return inner[0] if get_origin(hint) in {Reply, RenderedReply} else hint

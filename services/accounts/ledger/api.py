@@ -1,6 +1,8 @@
 """HTTP operations that show the ledger."""
 
 from collections.abc import Mapping
+from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from services.accounts.ledger import history, statement
@@ -18,10 +20,10 @@ from shared.web import (
     CUSTOMER_NOT_FOUND,
     CustomerPath,
     Keyset,
-    Page,
     ProblemType,
     Reply,
     RequestContext,
+    Rows,
     Stream,
     no_customer,
     operation,
@@ -45,7 +47,7 @@ class LedgerApi:
                summary="Transaction history", tags=("ledger",), problems=(CUSTOMER_NOT_FOUND,))  # fmt: skip
     async def list_transactions(
         self, ctx: RequestContext, path: CustomerPath, query: TransactionQuery
-    ) -> Page[TransactionView]:
+    ) -> Rows[TransactionView]:
         """Newest first. Pending, refused and failed ones are shown with their status; they do not move the balance.
 
         A page may hold fewer lines than asked for, even none, and still have a next one: each looks at a bounded
@@ -65,9 +67,9 @@ class LedgerApi:
             )
             if not rows and before is None:
                 await _require_known(connection, path.customer_id)
-        page = _BY_SEQ.page(ctx, query, rows, key=lambda row: (row["seq"],), item=TransactionView.model_validate)
+        page = _BY_SEQ.rows(ctx, query, rows, key=lambda row: (row["seq"],), model=TransactionView)
         if page.next_cursor is None and low > within.low:
-            return Page(page.items, _BY_SEQ.encode(ctx.list_identity, (low + 1,)))
+            return replace(page, next_cursor=_BY_SEQ.encode(ctx.list_identity, (low + 1,)))
         return page
 
     @operation("GET", "/v1/customers/{customer_id}/transactions/{seq}", permission="ledger:read",
@@ -91,7 +93,7 @@ class LedgerApi:
                problems=(CUSTOMER_NOT_FOUND,))  # fmt: skip
     async def get_statement_json(self, ctx: RequestContext, path: CustomerPath, query: StatementQuery) -> Stream:
         """The transactions that pass the filters, oldest first, one JSON object a line."""
-        return await self._statement(ctx, path, query, statement.json_lines, "jsonl")
+        return await self._statement(ctx, path, query, partial(statement.json_lines, path.customer_id), "jsonl")
 
     @operation("GET", "/v1/customers/{customer_id}/balance", permission="ledger:read", summary="Balance",
                tags=("ledger",), problems=(CUSTOMER_NOT_FOUND,))  # fmt: skip

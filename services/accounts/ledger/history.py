@@ -12,8 +12,10 @@ from shared.db import Connection
 # Lines that a page looks at when no index answers its filters.
 REACH = 5000
 
-_COLUMNS = ", ".join(Entry._fields)
-_SHOWN = (*Entry._fields, "settled_seq")
+# Of one customer each, whose id the caller has.
+_READ = Entry._fields[1:]
+_COLUMNS = ", ".join(_READ)
+_SHOWN = (*_READ, "settled_seq")
 
 # Literals, not parameters: only so can the planner tell that the partial indexes apply.
 _KINDS: dict[Kind, str] = {
@@ -109,7 +111,7 @@ async def last_before(connection: Connection, customer_id: str, moment: datetime
 async def lines(
     connection: Connection, customer_id: str, filters: Filters, within: Span, *, limit: int | None, newest_first: bool
 ) -> list[dict[str, Any]]:
-    """Lines in the span that pass the filters, in the order of their numbers or against it."""
+    """Lines in the span that pass the filters, by number: the fields of a `TransactionView`."""
     values: list[Any] = [customer_id]
     conditions = [
         _KINDS[filters.kind] if filters.kind else "",

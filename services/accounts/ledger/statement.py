@@ -49,9 +49,10 @@ def csv_lines(rows: Sequence[Mapping[str, Any]]) -> bytes:
     return "".join(csv_line(_cells(row)) for row in rows).encode()
 
 
-def json_lines(rows: Sequence[Mapping[str, Any]]) -> bytes:
+def json_lines(customer_id: str, rows: Sequence[Mapping[str, Any]]) -> bytes:
     """A JSON object for each line, with the fields of a transaction and its customer."""
-    return b"".join(orjson.dumps(row, default=str, option=orjson.OPT_APPEND_NEWLINE) for row in rows)
+    objects = ({"customer_id": customer_id, **row} for row in rows)
+    return b"".join(orjson.dumps(each, default=str, option=orjson.OPT_APPEND_NEWLINE) for each in objects)
 
 
 def _cells(row: Mapping[str, Any]) -> Sequence[str | int | None]:

@@ -53,6 +53,16 @@ async def test_newest_first_with_running_balance(accounts: Accounts) -> None:
     ]
 
 
+@pytest.mark.parametrize("role", [Role.AGENT, Role.VIEWER])
+async def test_a_page_shows_each_line_as_it_is_shown_alone(accounts: Accounts, role: Role) -> None:
+    await filled(accounts)
+    page = await accounts.call("GET", "/v1/customers/c1/transactions", status=200, role=role)
+    assert len(page["items"]) == 9
+    for line in page["items"]:
+        alone = await accounts.call("GET", f"/v1/customers/c1/transactions/{line['seq']}", status=200, role=role)
+        assert line == alone
+
+
 async def test_filters(accounts: Accounts) -> None:
     await filled(accounts)
     queries = [

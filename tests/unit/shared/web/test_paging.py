@@ -5,12 +5,14 @@ import json
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
+from uuid import UUID
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import TypeAdapter
 
-from shared.web import Keyset, PageQuery, Problem
+from shared.web import Keyset, Page, PageQuery, Problem, ResponseModel, Rows
 
 moments = st.datetimes(
     min_value=datetime(1900, 1, 2),  # noqa: DTZ001 - hypothesis adds the zone
@@ -106,3 +108,28 @@ def test_walking_the_pages_shows_every_row_once_in_order(rows: int, limit: int) 
         if cursor is None:
             break
     assert seen == list(range(rows))
+
+
+class Line(ResponseModel):
+    line_id: UUID
+    at: datetime
+    amount: int
+    text: str | None
+
+
+lines = st.fixed_dictionaries(
+    {
+        "line_id": st.uuids(),
+        "at": moments.map(lambda moment: moment.astimezone(UTC)),
+        "amount": bigints,
+        "text": st.none() | st.text(),
+    }
+)
+
+
+@given(st.lists(lines, max_size=3), st.none() | st.text(max_size=5))
+def test_rows_are_told_as_a_page_of_their_models_is(rows: list[dict[str, Any]], cursor: str | None) -> None:
+    told = Rows(rows, Line, cursor)
+    page = told.page()
+    assert [item.model_dump() for item in page.items] == rows
+    assert json.loads(told.json()) == json.loads(TypeAdapter(Page[Line]).dump_json(page))
