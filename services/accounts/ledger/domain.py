@@ -142,8 +142,9 @@ class Ledger:
             return _other_currency(currency, request.currency or "")
         if request.amount_out > account.available:
             return _not_covered(account, request.amount_out, currency)
-        if request.amount_in > LARGEST_BALANCE - account.balance:
-            return Refusal("balance_limit", f"No balance may be above {figure(LARGEST_BALANCE, currency)}")
+        above = _above_limit(account, request.amount_in, currency)
+        if above is not None:
+            return above
         entry_id = self.new_id()
         return self._enter(
             account, occurred_at=self.now, kind="adjustment", amount_in=request.amount_in,
@@ -188,7 +189,7 @@ class Ledger:
                 f"{figure(request.amount, charge.currency)} is more than the {figure(left, charge.currency)} left of "
                 f"what was paid for order {request.order_id}",
             )
-        return None
+        return _above_limit(self.accounts[request.customer_id], request.amount, charge.currency)
 
     def _deposit_entry(self, account: Account, order: Order) -> Entry:
         return self._enter(
@@ -246,9 +247,17 @@ class Ledger:
 def _refuse_purchase(account: Account, order: Order) -> Refusal | None:
     if account.currency is not None and account.currency != order.currency:
         return _other_currency(account.currency, order.currency)
-    if order.method == "balance" and order.amount > account.available:
+    if order.method != "balance":
+        return _above_limit(account, order.amount, order.currency)
+    if order.amount > account.available:
         return _not_covered(account, order.amount, order.currency)
     return None
+
+
+def _above_limit(account: Account, amount_in: int, currency: str) -> Refusal | None:
+    if amount_in <= LARGEST_BALANCE - account.balance:
+        return None
+    return Refusal("balance_limit", f"No balance may be above {figure(LARGEST_BALANCE, currency)}")
 
 
 def _not_served(account: Account) -> Refusal:

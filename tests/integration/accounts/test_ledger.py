@@ -76,6 +76,22 @@ async def test_reversals_never_exceed_what_was_paid(accounts: Accounts) -> None:
     )
 
 
+async def test_no_balance_becomes_one_that_events_cannot_tell(accounts: Accounts) -> None:
+    await accounts.apply(purchase("c1", "o1"))
+    async with accounts.unit_of_work.begin() as transaction:
+        await transaction.connection.execute("update accounts set balance = 1000000000000000 - 1500")
+    await accounts.apply(
+        cancellation("c1", "o1", 1), cancellation("c1", "o1", 2), purchase("c1", "o2"), purchase("c1", "o3", 500)
+    )
+    assert (await outcomes(accounts))[2:] == [
+        ("credited", "reversal", 1000),
+        ("refused", "balance_limit", 1000),
+        ("refused", "balance_limit", 2000),
+        ("credited", "deposit", 500),
+        ("debited", "purchase", 500),
+    ]
+
+
 async def test_payments_from_the_balance_are_refused_in_sequence_when_it_does_not_cover_them(
     accounts: Accounts,
 ) -> None:
