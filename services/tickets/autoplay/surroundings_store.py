@@ -34,10 +34,12 @@ class CustomerFacts:
 
 
 async def customers(connection: Connection, customer_ids: Sequence[str]) -> dict[str, CustomerFacts]:
-    """The customers that are known among these."""
+    """The customers that are known among these. Of one who was merged the survivor's status counts."""
     rows = await connection.fetch(
-        """select customer_id, first_name, last_name, time_zone, status from customers
-           where customer_id = any($1::text[])""",
+        """select c.customer_id, c.first_name, c.last_name, c.time_zone, coalesce(s.status, c.status)
+           from customers c left join customer_merges m on m.customer_id = c.customer_id
+               left join customers s on s.customer_id = m.survivor_id
+           where c.customer_id = any($1::text[])""",
         customer_ids,
     )
     return {row[0]: CustomerFacts(*row[1:]) for row in rows}

@@ -133,3 +133,23 @@ async def test_autoplays_of_merged_customers_are_listed_as_one(shop: Partition, 
     assert await listed(api, "c1") == [united[0], united[2]]
     assert await listed(api, "c2") == [("c2", of["c2"])]
     assert await listed(api, "nobody") == []
+
+
+@pytest.mark.requirement("T7")
+async def test_the_status_of_the_survivor_counts_for_autoplays_of_merged_customers(
+    shop: Partition, api: ApiClient
+) -> None:
+    for name in ("c1", "c2", "c3"):
+        await create(api, name)
+    suspended = customer("c1", 2, status="suspended")
+    await shop.deliver(suspended, customer("c2", 2, merged_into="c1"), customer("c3", 2, merged_into="c1"))
+    refused = await create(api, "c2", key="another")
+    assert (refused.status, refused.body["code"]) == (409, "customer_not_active")
+    # Parted again, it has its own.
+    await shop.deliver(customer("c3", 3))
+    await settle_down(runner(shop))
+    assert [each.customer.id for each in await purchases(shop)] == ["c3"]
+    runs = await shop.fetch(
+        "select distinct customer_id, state, code from autoplay_runs where state <> 'pending' order by 1"
+    )
+    assert [tuple(run) for run in runs] == [(name, "missed", "customer_not_active") for name in ("c1", "c2")]
