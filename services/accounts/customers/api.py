@@ -98,7 +98,7 @@ class CustomersApi:
             if changed is None:
                 return _reply(profile)
             _require_number(changed, self._phones, was=profile.customer)
-            await _refuse_duplicate(connection, changed, self._phones, was=profile.customer)
+            await _refuse_duplicate(connection, changed, self._phones, was=profile)
             await store.save(connection, [changed])
             transaction.publish(customer_changed(changed))
             change = _change("customers.edit", profile.customer, changed)
@@ -175,19 +175,26 @@ def _require_number(customer: domain.Customer, phones: Phones, *, was: domain.Cu
 
 
 async def _refuse_duplicate(
-    connection: Connection, customer: domain.Customer, phones: Phones, *, was: domain.Customer | None = None
+    connection: Connection, customer: domain.Customer, phones: Phones, *, was: Profile | None = None
 ) -> None:
-    """Refuse an e-mail address or phone number that is new to the customer and belongs to another."""
-    email_key = customer.email_key if was is None or was.email_key != customer.email_key else None
-    phone_key = customer.phone_key if was is None or _key(was, phones) != customer.phone_key else None
+    """Refuse an e-mail address or phone number that is new to the customer and belongs to another.
+
+    Those that were merged into the customer are no others.
+    """
+    before = None if was is None else was.customer
+    email_key = customer.email_key if before is None or before.email_key != customer.email_key else None
+    phone_key = customer.phone_key if before is None or _key(before, phones) != customer.phone_key else None
     if email_key is None and phone_key is None:
         return
     earlier = phones.earlier_keys(customer.phone) if customer.phone and phone_key else []
-    found = await store.find(connection, email_key=email_key, phone_key=phone_key, earlier_keys=earlier, limit=2)
+    own = {customer.customer_id, *(was.merged_ids if was else ())}
+    found = await store.find(
+        connection, email_key=email_key, phone_key=phone_key, earlier_keys=earlier, limit=len(own) + 1
+    )
     for other in found:
         same_email = email_key is not None and other.email_key == email_key
         same_phone = phone_key is not None and _key(other, phones) == phone_key
-        if other.customer_id != customer.customer_id and (same_email or same_phone):
+        if other.customer_id not in own and (same_email or same_phone):
             raise CUSTOMER_EXISTS(
                 f"Customer {other.customer_id} has this {'e-mail address' if same_email else 'phone number'}.",
                 errors=[{"field": "body.email" if same_email else "body.phone", "message": "Already in use."}],

@@ -69,6 +69,23 @@ async def test_the_changes_of_both_are_shown_as_those_of_one(accounts: Accounts)
         assert told == [("c2", "customers.merge"), ("c2", "customers.edit"), ("c1", "customers.edit")]
 
 
+@pytest.mark.requirement("A4")
+async def test_the_survivor_may_get_the_address_of_a_merged_one_and_not_that_of_another(accounts: Accounts) -> None:
+    await accounts.apply(*(purchase(f"c{n}", f"o{n}") for n in range(1, 5)))
+    for merged in ("c2", "c3"):
+        await merge(accounts, "c1", merged)
+    path = "/v1/customers/c1"
+    for email in ("c2@example.com", "c3@example.com"):
+        edited = await accounts.call("PATCH", path, {"email": email}, status=200, If_Match="*")
+        assert edited["email"] == email
+    # Another who has it too is found behind those that were merged.
+    async with accounts.unit_of_work.begin() as transaction:
+        taken = "update customers set email = 'x@example.com', email_key = 'x@example.com' where customer_id <> 'c1'"
+        await transaction.connection.execute(taken)
+    refused = await accounts.call("PATCH", path, {"email": "x@example.com"}, status=409, If_Match="*")
+    assert (refused["code"], refused["customer_id"]) == ("customer_exists", "c4")
+
+
 @pytest.mark.requirement("A5", "A8")
 async def test_the_united_history_has_every_line_once_newest_first(accounts: Accounts) -> None:
     for n in range(5):
