@@ -27,8 +27,8 @@ async def learn_customers(batch: Batch[TicketsPurchased] | Batch[PurchaseFailed]
             batch.transaction.publish(
                 customer_changed(customer) if event.key in recorded else customer_learned(customer), cause=event
             )
-    await store.insert_learned(batch.connection, [changed[name] for name in changed.keys() - recorded])
-    await store.save(batch.connection, [changed[name] for name in changed.keys() & recorded])
+    await store.insert_learned(batch.connection, [changed[each] for each in changed.keys() - recorded])
+    await store.save(batch.connection, [changed[each] for each in changed.keys() & recorded])
 
 
 def _details(named: NamedCustomer) -> Details:

@@ -48,23 +48,27 @@ class Results:
 
     def add_all(self, others: "Results") -> None:
         """The customers of other results, behind these."""
-        for name, customer in others.customers.items():
-            for match in others.matches[name]:
+        for customer_id, customer in others.customers.items():
+            for match in others.matches[customer_id]:
                 self.add(customer, match)
 
-    def only(self, name: str) -> "Results":
+    def only(self, customer_id: str) -> "Results":
         """One customer of these."""
-        return Results({name: self.customers[name]}, {name: self.matches[name]})
+        return self._of([customer_id])
 
     def first(self, limit: int) -> "Results":
         """The first customers of these."""
-        names = [*islice(self.customers, limit)]
-        return Results({name: self.customers[name] for name in names}, {name: self.matches[name] for name in names})
+        return self._of([*islice(self.customers, limit)])
 
-    def put_first(self, name: str, match: Match) -> None:
+    def put_first(self, customer_id: str, match: Match) -> None:
         """Show a customer before all others, who fits in one more way."""
-        self.add(self.customers[name], match)
-        self.customers = {name: self.customers[name], **self.customers}
+        self.add(self.customers[customer_id], match)
+        self.customers = {customer_id: self.customers[customer_id], **self.customers}
+
+    def _of(self, customer_ids: Sequence[str]) -> "Results":
+        return Results(
+            {each: self.customers[each] for each in customer_ids}, {each: self.matches[each] for each in customer_ids}
+        )
 
 
 async def search(connection: Connection, text: str, *, number_of: NumberOf, limit: int) -> Results:
@@ -120,19 +124,21 @@ async def _by_parts(connection: Connection, text: str, number_of: NumberOf, limi
 def _put_namesakes_first(results: Results, typed: list[str]) -> bool:
     """Whether any of the customers is called so."""
     ranks = {
-        name: rank
-        for name, customer in results.customers.items()
+        customer_id: rank
+        for customer_id, customer in results.customers.items()
         if (rank := domain.rank(typed, words_of(customer.last_name, customer.first_name))) is not None
     }
-    for name in sorted(ranks, key=ranks.__getitem__, reverse=True):
-        results.put_first(name, Match("name", exact=ranks[name] == 0))
+    for customer_id in sorted(ranks, key=ranks.__getitem__, reverse=True):
+        results.put_first(customer_id, Match("name", exact=ranks[customer_id] == 0))
     return bool(ranks)
 
 
 def _put_ends_first(results: Results, ends: tuple[str, ...]) -> None:
-    found = [name for name, customer in results.customers.items() if (customer.phone_key or "").endswith(ends)]
-    for name in reversed(found):
-        results.put_first(name, Match("phone", exact=False))
+    found = [
+        customer_id for customer_id, customer in results.customers.items() if (customer.phone_key or "").endswith(ends)
+    ]
+    for customer_id in reversed(found):
+        results.put_first(customer_id, Match("phone", exact=False))
 
 
 async def _by_identifier(connection: Connection, sought: Sought, results: Results, limit: int) -> None:
@@ -155,9 +161,9 @@ async def _by_details(connection: Connection, sought: Sought, number: str | None
         owners = await store.find_details(connection, store.Details(phone=typed), limit=limit)
         same = [each for each in owners if domain.fits(typed, each.phone_key)]
         found += [(each.customer_id, Match("phone")) for each in same]
-    customers = await store.customers(connection, {name for name, _ in found}) if found else {}
-    for name, match in found:
-        results.add(customers[name], match)
+    customers = await store.customers(connection, {customer_id for customer_id, _ in found}) if found else {}
+    for customer_id, match in found:
+        results.add(customers[customer_id], match)
 
 
 async def _by_pieces(connection: Connection, sought: Sought, results: Results, limit: int) -> None:
@@ -167,9 +173,9 @@ async def _by_pieces(connection: Connection, sought: Sought, results: Results, l
         beginnings = await _by_id_beginning(connection, sought, limit)
     ends = await _by_phone_end(connection, sought, limit)
     for pair in zip_longest(ends.customers, beginnings.customers):
-        for name, found in zip(pair, (ends, beginnings), strict=True):
-            if name is not None:
-                results.add_all(found.only(name))
+        for customer_id, found in zip(pair, (ends, beginnings), strict=True):
+            if customer_id is not None:
+                results.add_all(found.only(customer_id))
 
 
 async def _by_phone_end(connection: Connection, sought: Sought, limit: int) -> Results:
@@ -177,8 +183,8 @@ async def _by_phone_end(connection: Connection, sought: Sought, limit: int) -> R
     if sought.phone_end is not None:
         found = await pieces_store.find_phone_end(connection, sought.phone_end, limit=limit)
         customers = await store.customers(connection, found) if found else {}
-        for name in found:
-            results.add(customers[name], Match("phone", exact=False))
+        for customer_id in found:
+            results.add(customers[customer_id], Match("phone", exact=False))
     return results
 
 
@@ -210,9 +216,9 @@ async def _by_name(
         found += await _similar(connection, typed, with_errors=with_errors, limit=limit)
     customers = await store.customers(connection, found)
     ranked = sorted(
-        (rank, len(words), words, name)
-        for name, customer in customers.items()
-        if (rank := _rank(typed, name, customer, words := words_of(customer.last_name, customer.first_name)))
+        (rank, len(words), words, customer_id)
+        for customer_id, customer in customers.items()
+        if (rank := _rank(typed, customer_id, customer, words := words_of(customer.last_name, customer.first_name)))
         is not None
     )
     for rank, _, _, customer_id in ranked[:limit]:
@@ -245,10 +251,10 @@ async def _by_email_beginning(connection: Connection, text: str, results: Result
             results.add(customers[customer_id], Match("email", exact=False))
 
 
-def _rank(typed: list[str], name: str, customer: store.Customer, words: tuple[str, ...]) -> int | None:
+def _rank(typed: list[str], found_id: str, customer: store.Customer, words: tuple[str, ...]) -> int | None:
     rank = domain.rank(typed, words)
     # Found by the name of somebody who was merged into this customer.
-    return domain.TWO_ERRORS if rank is None and name != customer.customer_id else rank
+    return domain.TWO_ERRORS if rank is None and found_id != customer.customer_id else rank
 
 
 async def _similar(connection: Connection, typed: list[str], *, with_errors: bool, limit: int) -> list[str]:
