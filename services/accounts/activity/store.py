@@ -19,7 +19,7 @@ _ADD = """
            case when kind = any($6::text[])
                      and exists (select from customers c
                                  where c.customer_id = given.customer_id and c.erased_at is not null)
-                then details - case when kind = any($8::text[]) then $9::text[] else $7::text[] end
+                then details - case when kind = any($7::text[]) then $8::text[] else $9::text[] end
                 else details end
     from rows from (
         unnest($1::text::text[], $2::text::text[], $3::text::timestamptz[], $4::text::text[]),
@@ -27,20 +27,20 @@ _ADD = """
         as given (customer_id, kind, occurred_at, reference, details)
     on conflict do nothing"""
 
-# What may say who somebody is, and the kinds of which it may be told after the customer was erased.
-_PERSONAL = ["ip_address", "device", "text", "page", "before", "after"]
-_TOLD_LATE: list[Kind] = ["login_succeeded", "login_failed", "visit_made", "feedback_left"]
-
-# What agents wrote about what they did for the customer.
-_BY_AGENTS: list[Kind] = [
+# What an erasure takes out of the details of an activity, and does not let in again when an activity comes later.
+# Of most kinds those fields by which somebody could be recognised:
+_PERSONAL_FIELDS = ["ip_address", "device", "text", "page", "before", "after"]
+_OF_CUSTOMERS: list[Kind] = ["login_succeeded", "login_failed", "visit_made", "feedback_left"]
+# Of what agents did for a customer, what they wrote about it:
+_WRITTEN_FIELDS = ["description", "reason"]
+_OF_AGENTS: list[Kind] = [
     "withdrawal", "withdrawal_requested", "withdrawal_rejected", "adjustment", "reversal", "reversal_refused",
     "cancellation_requested", "ticket_cancelled", "autoplay_changed", "autoplay_paused", "autoplay_resumed",
     "autoplay_skipped", "autoplay_cancelled",
 ]  # fmt: skip
-_WRITTEN = ["description", "reason"]
-
-# Kinds whose details depend on whether the customer was erased.
-_FORGOTTEN = [*_TOLD_LATE, *_BY_AGENTS]
+# Activities of these kinds may still come after the erasure; the others with personal fields cannot.
+_MAY_COME_LATE = [*_OF_CUSTOMERS, *_OF_AGENTS]
+_ERASED_KINDS = [*_MAY_COME_LATE, "details_changed", "customer_registered"]
 
 # A look-up in the index for each id and kind, of no more keys than rows are asked for; then the newest of all with
 # their details.
@@ -91,23 +91,23 @@ class Filters(NamedTuple):
 
 
 async def add(connection: Connection, activities: Sequence[Activity]) -> None:
-    """Write those of the activities that are not on record."""
+    """Write those of the activities that are not on record; of an erased customer's without what is personal."""
     await execute_together(connection, adding(activities))
 
 
 def adding(activities: Sequence[Activity]) -> list[Statement]:
-    """The same as a statement, or none, to go with others."""
+    """The statement with which `add` writes, to run together with others; none when there is nothing to write."""
     if not activities:
         return []
     customers, kinds, times, references, details = zip(*activities, strict=True)
     columns = [array(customers), array(kinds), array(times), array(references)]
-    forgotten = [_FORGOTTEN, _PERSONAL, _BY_AGENTS, _WRITTEN]
-    return [Statement(_ADD, [*columns, orjson.dumps(details).decode(), *forgotten])]
+    erased = [_MAY_COME_LATE, _OF_AGENTS, _WRITTEN_FIELDS, _PERSONAL_FIELDS]
+    return [Statement(_ADD, [*columns, orjson.dumps(details).decode(), *erased])]
 
 
 async def add_new(connection: Connection, activities: Sequence[Activity]) -> None:
-    """Write activities that cannot be on record: whoever makes them sees to it that each happens once."""
-    if len(activities) < _MANY or any(activity.kind in _FORGOTTEN for activity in activities):
+    """Write activities that cannot be on record yet: the caller sees to it that each happens once."""
+    if len(activities) < _MANY or any(activity.kind in _MAY_COME_LATE for activity in activities):
         await add(connection, activities)
     else:
         await connection.copy_records_to_table("activities", records=activities, columns=list(Activity._fields))
@@ -160,18 +160,18 @@ async def cart(connection: Connection, customer_ids: Sequence[str]) -> Cart | No
 
 
 async def all_ids(connection: Connection, customer_id: str) -> list[str]:
-    """All ids of the customer that has this one, which may be one that only activities are known of."""
+    """All ids of the customer with this id; this one alone when no customer is on record under it."""
     return await united_ids(connection, customer_id) or [customer_id]
 
 
 async def known_ids(connection: Connection, customer_id: str) -> list[str]:
-    """The same; none when nothing is on record under any."""
+    """All ids of the customer with this id; none when neither a customer nor an activity is on record under any."""
     ids = await all_ids(connection, customer_id)
     return ids if await is_known(connection, ids) else []
 
 
 async def is_known(connection: Connection, customer_ids: Sequence[str]) -> bool:
-    """Whether the details of any of these customers, or anything that they did, are on record."""
+    """Whether a customer or an activity is on record under any of these ids."""
     return bool(
         await connection.fetchval(
             """select exists (select 1 from customers where customer_id = any($1::text[]))
@@ -185,8 +185,7 @@ async def erase(connection: Connection, customer_ids: Sequence[str]) -> None:
     """Take what is personal out of all rows of a customer, given by all of its ids; that they happened stays."""
     await connection.execute(
         """update activities
-           set details = details - case when kind = any($4::text[]) then $5::text[] else $2::text[] end
-           where customer_id = any($1::text[]) and kind = any($3::text[])""",
-        customer_ids, _PERSONAL, [*_TOLD_LATE, *_BY_AGENTS, "details_changed", "customer_registered"],
-        _BY_AGENTS, _WRITTEN,
+           set details = details - case when kind = any($3::text[]) then $4::text[] else $5::text[] end
+           where customer_id = any($1::text[]) and kind = any($2::text[])""",
+        customer_ids, _ERASED_KINDS, _OF_AGENTS, _WRITTEN_FIELDS, _PERSONAL_FIELDS,
     )  # fmt: skip
