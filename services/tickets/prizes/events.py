@@ -27,45 +27,51 @@ class PrizeEvents:
         """Record the prizes and note them on their tickets, whatever the status of these; it stays as it is."""
         found = await tickets_by_id(batch.connection, sorted({event.data.ticket_id for event in batch.events}))
         tickets = {ticket.ticket_id: ticket for ticket in found}
-        fresh = await _record(batch, [event for event in batch.events if _is_on_ticket(batch, event, tickets)])
+        for event in batch.events:
+            if not _is_of_owner(event, tickets):
+                _set_aside(batch, event, is_known=event.data.ticket_id in tickets)
+        fresh = await _record(batch, [event for event in batch.events if _is_of_owner(event, tickets)])
         changes = Changes(found)
         for event in fresh:
             changes.apply(event.data.ticket_id, _fact(event))
         await save_changes(batch.connection, changes.made)
 
 
-def _is_on_ticket(batch: Batch[PrizePaid], event: Received[PrizePaid], tickets: Mapping[str, Ticket]) -> bool:
-    """Whether the ticket is the customer's. One that has not come is waited for; another's is rejected."""
+def _is_of_owner(event: Received[PrizePaid], tickets: Mapping[str, Ticket]) -> bool:
+    """Whether the ticket is on record, and is the customer's who was paid."""
+    ticket = tickets.get(event.data.ticket_id)
+    return ticket is not None and ticket.order.customer_id == event.key
+
+
+def _set_aside(batch: Batch[PrizePaid], event: Received[PrizePaid], *, is_known: bool) -> None:
+    """Let a prize wait for a ticket that is not on record yet; reject it on a ticket that is another customer's."""
     ticket_id = event.data.ticket_id
-    ticket = tickets.get(ticket_id)
-    if ticket is not None and ticket.order.customer_id == event.key:
-        return True
-    if ticket is not None:
+    if is_known:
         batch.reject(event, "ticket_of_another_customer", f"ticket {ticket_id} is another customer's")
     elif event.overdue:
         batch.reject(event, "ticket_unknown", f"ticket {ticket_id} did not come within {TICKET_WAIT}")
     else:
         batch.wait(event, cause_of_ticket(ticket_id), timeout=TICKET_WAIT)
-    return False
 
 
 async def _record(batch: Batch[PrizePaid], events: Sequence[Received[PrizePaid]]) -> list[Received[PrizePaid]]:
-    """Record the prizes and return the events that are the first word of theirs.
+    """Record the prizes and return the first event of each prize that was not on record.
 
-    A repetition is let pass; one that names another ticket under the same id is rejected.
+    A repetition changes nothing; one that names another ticket under the same prize id is rejected.
     """
     if not events:
         return []
-    first = {(event.key, event.data.prize_id): event for event in reversed(events)}
+    first: dict[tuple[str, str], Received[PrizePaid]] = {}
+    for event in events:
+        first.setdefault(_id_of(event), event)
     new = await store.insert_prizes(batch.connection, [_prize(event) for event in first.values()])
-    fresh = {id(first[prize_id]) for prize_id in new}
-    again = [event for event in events if id(event) not in fresh]
+    again = [event for event in events if _id_of(event) not in new or first[_id_of(event)] is not event]
     if again:
         known = await store.tickets_of_prizes(batch.connection, [_prize(event) for event in again])
         for event in again:
             if known[_id_of(event)] != event.data.ticket_id:
                 batch.reject(event, "prize_id_taken", "the prize id is that of a prize on another ticket")
-    return [event for event in events if id(event) in fresh]
+    return [event for prize_id, event in first.items() if prize_id in new]
 
 
 def _id_of(event: Received[PrizePaid]) -> tuple[str, str]:
