@@ -9,7 +9,7 @@ from pydantic import Field
 
 from services.tickets.cancellations import store
 from services.tickets.cancellations.confirmation import CONFIRMATION_OUTDATED, Confirmed, token_for
-from services.tickets.cancellations.decisions import NOT_FOUND, Ask, Denied, Desk, Granted
+from services.tickets.cancellations.decisions import Ask, Denied, Desk, Granted
 from services.tickets.cancellations.domain import CancellationState, TooLate
 from services.tickets.cancellations.events import cancellation_requested
 from services.tickets.customers.store import lock
@@ -168,10 +168,10 @@ class CancellationsApi:
         async with self._database.read() as connection:
             desk = await Desk.open(connection, [path.ticket_id])
         ticket = desk.changes.ticket(path.ticket_id)
+        if ticket is None:
+            raise TICKET_NOT_FOUND(f"No ticket has the id {path.ticket_id}.")
         decision = desk.decide(Ask(path.ticket_id, "preview", "preview"))
         denied = decision if isinstance(decision, Denied) else None
-        if ticket is None:
-            raise _PROBLEMS[NOT_FOUND](f"No ticket has the id {path.ticket_id}.")
         return CancellationPreview(
             ticket_id=ticket.ticket_id,
             status=ticket.status,
