@@ -180,9 +180,10 @@ TRANSITIONS: Mapping[State, Mapping[TicketEvent, Decision]] = {
 }
 
 
-# What agents and jobs ask for: refused once a prize was paid out, where it would lead to a cancellation.
+# What agents and jobs ask for; all else has happened, and is taken as it is.
 _REQUESTS = {
     TicketEvent.CANCELLATION_REQUESTED,
+    TicketEvent.RESOLVED_PAID,
     TicketEvent.RESOLVED_CANCELLED,
     TicketEvent.RETRIED,
     TicketEvent.CHARGED_LATE,
@@ -195,11 +196,16 @@ def states_shown_as(status: Status) -> list[State]:
 
 
 def decide(state: State, event: TicketEvent, *, paid_out: bool, draw_cancelled: bool = False) -> Decision:
-    """What an event leads to: the table's word, and what a prize that was paid out or a cancelled draw forbids."""
+    """What an event leads to: by the table, unless it is a request that must be refused all the same.
+
+    Once a prize was paid out, no request cancels the ticket. When the draw is cancelled, none keeps it as paid, or has
+    its payment asked for; a prize that was paid out counts for more than that.
+    """
     decision = TRANSITIONS[state][event]
-    if event not in _REQUESTS and event is not TicketEvent.RESOLVED_PAID:
+    if event not in _REQUESTS:
         return decision
     if paid_out:
         return Refused.PAID_OUT if decision in {State.CANCELLING, State.CANCELLED} else decision
-    counts = decision in {State.PAID, State.PURCHASED}
-    return Refused.DRAW_CANCELLED if counts and draw_cancelled else decision
+    if draw_cancelled and decision in {State.PAID, State.PURCHASED}:
+        return Refused.DRAW_CANCELLED
+    return decision
