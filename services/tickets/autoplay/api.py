@@ -28,8 +28,8 @@ from services.tickets.autoplay.views import (
     detail_of,
     summary_of,
 )
+from services.tickets.clock import database_time
 from services.tickets.customers.store import lock, united_ids
-from services.tickets.draws.store import database_time
 from shared import audit
 from shared.db import Connection
 from shared.ids import uuid7

@@ -28,8 +28,8 @@ from services.tickets.autoplay.runs import Run, RunState
 from services.tickets.autoplay.schedule import local_date, start_of_day
 from services.tickets.autoplay.surroundings import Surroundings
 from services.tickets.autoplay.views import AutoplayDetail, detail_of
+from services.tickets.clock import database_time
 from services.tickets.customers.store import lock
-from services.tickets.draws.store import database_time
 from shared import audit
 from shared.messaging import Transaction, UnitOfWork
 from shared.web import ProblemType, RenderedReply, Reply, RequestContext, operation, wrong_field

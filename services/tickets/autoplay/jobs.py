@@ -17,8 +17,8 @@ from services.tickets.autoplay.store import Key
 from services.tickets.autoplay.superseding import supersede
 from services.tickets.autoplay.surroundings import Surroundings
 from services.tickets.autoplay.surroundings_store import customers, draws_by_number, due_draws, states_of_orders
+from services.tickets.clock import database_time
 from services.tickets.customers.store import lock, lock_free
-from services.tickets.draws.store import database_time
 from services.tickets.lifecycle.domain import ACTOR
 from shared.db import Connection
 from shared.messaging import UnitOfWork

@@ -10,7 +10,7 @@ from services.tickets.autoplay.run_store import runs_by_key
 from services.tickets.autoplay.runs import Circumstances
 from services.tickets.autoplay.schedule import Draw, month_of, next_draw
 from services.tickets.autoplay.surroundings import Surroundings
-from services.tickets.draws.store import database_time
+from services.tickets.clock import database_time
 from shared.db import Connection
 
 

@@ -11,11 +11,12 @@ from services.tickets.bulk import store
 from services.tickets.bulk.domain import Bulk, BulkKind, BulkState, Progress, TicketRefused
 from services.tickets.bulk.previews import ORDER_FAILED, existing_order, require_confirmed
 from services.tickets.cancellations.confirmation import CONFIRMATION_OUTDATED, Confirmed
+from services.tickets.clock import database_time
 from services.tickets.draws.api import DRAW_NOT_FOUND, DRAW_REFUSALS, change_of, decided, existing_draw, refuse
 from services.tickets.draws.catalogue import LOTTERY_NOT_FOUND
 from services.tickets.draws.domain import DrawEvent, DrawState
 from services.tickets.draws.models import DrawPath, DrawView, Number
-from services.tickets.draws.store import database_time, save_draw
+from services.tickets.draws.store import save_draw
 from services.tickets.orders.api import ORDER_NOT_FOUND
 from services.tickets.orders.domain import Outcome
 from shared import audit

@@ -8,11 +8,11 @@ from services.tickets.bulk import store
 from services.tickets.bulk.domain import Bulk, BulkKind, Forecast, Target
 from services.tickets.cancellations.confirmation import CONFIRMATION_OUTDATED, Confirmed, token_for
 from services.tickets.cancellations.decisions import Ask, Denied, Desk
+from services.tickets.clock import database_time
 from services.tickets.draws.api import DRAW_NOT_FOUND, existing_draw
 from services.tickets.draws.catalogue import LOTTERY_NOT_FOUND
 from services.tickets.draws.domain import DrawEvent, DrawState, decide
 from services.tickets.draws.models import DrawPath
-from services.tickets.draws.store import database_time
 from services.tickets.lifecycle.table import Refused, TicketEvent
 from services.tickets.lifecycle.table import decide as decide_ticket
 from services.tickets.orders.api import ORDER_NOT_FOUND, OrderPath

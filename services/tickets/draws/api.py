@@ -4,6 +4,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from services.tickets.autoplay.run_store import walk_again
+from services.tickets.clock import database_time
 from services.tickets.draws import store
 from services.tickets.draws.catalogue import LOTTERY_NOT_FOUND, existing_lottery
 from services.tickets.draws.domain import Draw, DrawEvent, DrawRefused, DrawState, Lottery, decide
@@ -51,7 +52,7 @@ class DrawsApi:
         wanted = store.DrawFilter(query.state, query.since, query.until)
         async with self._database.read() as connection:
             lottery = await existing_lottery(connection, path.lottery_id)
-            now = await store.database_time(connection)
+            now = await database_time(connection)
             found = await store.draws(connection, lottery.lottery, wanted, now=now, after=after, limit=query.limit + 1)
         return _LATEST_FIRST.page(
             ctx, query, found, key=lambda row: (row.draw_at, row.draw_number),
@@ -78,7 +79,7 @@ class DrawsApi:
                         errors=[{"field": "body.draw_number", "message": "Already in use."}],
                     )
                 await audit.record(connection, ctx, change_of("draws.add", lottery, None, added))
-                now = await store.database_time(connection)
+                now = await database_time(connection)
                 return _reply(lottery, added, now, location=True)
 
             return await ctx.once(connection, add)
@@ -89,7 +90,7 @@ class DrawsApi:
         """A draw as it stands now; its ETag changes with its state too."""
         async with self._database.read() as connection:
             lottery, draw = await existing_draw(connection, path)
-            return _reply(lottery, draw, await store.database_time(connection))
+            return _reply(lottery, draw, await database_time(connection))
 
     @operation("PATCH", "/v1/lotteries/{lottery_id}/draws/{draw_number}", permission="draws:write", if_match=True,
                summary="Move a draw", tags=("draws",), problems=(*_NAMES, *DRAW_REFUSALS.values()))  # fmt: skip
@@ -98,7 +99,7 @@ class DrawsApi:
         async with self._unit_of_work.begin() as transaction:
             connection = transaction.connection
             lottery, before = await existing_draw(connection, path, lock=True)
-            now = await store.database_time(connection)
+            now = await database_time(connection)
             _require_etag(ctx, before, now)
             refuse(before, DrawEvent.RESCHEDULED, now)
             given = body.model_dump(exclude_none=True)
@@ -122,7 +123,7 @@ class DrawsApi:
 
             async def complete() -> Reply[DrawView]:
                 lottery, before = await existing_draw(connection, path, lock=True)
-                now = await store.database_time(connection)
+                now = await database_time(connection)
                 refuse(before, DrawEvent.DRAWN, now)
                 after = await store.save_draw(
                     connection, decided(before, DrawState.DRAWN, now, ctx.principal.subject, body.reason)

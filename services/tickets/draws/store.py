@@ -1,7 +1,4 @@
-"""Lotteries, draws and offers in PostgreSQL.
-
-For other features: `lottery_named`, `offer`, `offers_by_id`, `draw`, and `database_time`, whose clock counts.
-"""
+"""Lotteries, draws and offers in PostgreSQL."""
 
 from collections.abc import Collection, Iterable
 from dataclasses import fields
@@ -64,12 +61,6 @@ async def learn(connection: Connection, orders: Iterable[NewOrder]) -> None:
             )
     if draws:
         await connection.execute(_LEARN, *zip(*draws.values(), strict=True), *zip(*offers.values(), strict=True))
-
-
-async def database_time(connection: Connection) -> datetime:
-    """The database's clock, which says what is open and what is closed."""
-    now: datetime = await connection.fetchval("select clock_timestamp()")
-    return now
 
 
 async def lottery_named(connection: Connection, lottery: str) -> Lottery | None:

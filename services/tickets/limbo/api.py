@@ -5,8 +5,8 @@ from datetime import datetime
 from pydantic import Field
 
 from services.tickets.cancellations.store import customers_of_tickets
+from services.tickets.clock import database_time
 from services.tickets.customers.store import lock
-from services.tickets.draws.store import database_time
 from services.tickets.lifecycle.api import (
     PAID_OUT,
     TICKET_NOT_FOUND,

@@ -6,7 +6,7 @@ from services.tickets.bulk.store import jobs_of_draws
 from services.tickets.cancellations.decisions import Ask, new_cancellation, requested
 from services.tickets.cancellations.domain import Cancellation
 from services.tickets.cancellations.store import not_asked_back
-from services.tickets.draws.store import database_time
+from services.tickets.clock import database_time
 from services.tickets.lifecycle.domain import ACTOR, Changes, Ticket
 from services.tickets.lifecycle.table import State, TicketEvent
 from services.tickets.limbo.domain import NOTHING_CHARGED

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from services.tickets.clock import database_time
 from services.tickets.draws import store
 from services.tickets.draws.domain import DrawState
 from tests.support.http import Answer, ApiClient
@@ -208,7 +209,7 @@ async def test_the_database_chooses_the_draws_of_a_state_as_the_rules_name_it(
     await api.post(f"/v1/lotteries/{lottery_id}/draws/5/cancellation", body, key="cancelled")
     states = dict(enumerate(DrawState, start=1))
     async with partition.database.read() as connection:
-        now = await store.database_time(connection)
+        now = await database_time(connection)
         for wanted in [None, *DrawState]:
             listed = await store.draws(
                 connection, "House Draw", store.DrawFilter(wanted), now=now, after=None, limit=10
