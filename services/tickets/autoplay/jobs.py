@@ -78,10 +78,11 @@ class AutoplayRunner:
     async def _end_pauses(self, piece: Piece[Key]) -> int:
         async with self._unit_of_work.begin() as transaction:
             connection = transaction.connection
-            now, keys = await store.elapsed_pauses(connection, limit=piece.limit, left_out=piece.left_out)
+            keys = await store.elapsed_pauses(connection, limit=piece.limit, left_out=piece.left_out)
             piece.taken = await _locked(connection, keys)
             changes = Changes(await store.by_keys(connection, piece.taken))
             retrying = await run_store.retrying_of(connection, piece.taken)
+            now = await database_time(connection)
             for autoplay in changes.all():
                 if autoplay.resume_at is None or autoplay.resume_at > now:
                     continue

@@ -141,8 +141,8 @@ async def timeline(
     return [TimelineEntry(version, State(state), *rest) for version, state, *rest in rows]
 
 
-async def elapsed_pauses(connection: Connection, *, limit: int, left_out: Sequence[Key]) -> tuple[datetime, list[Key]]:
-    """The database's time, and the AutoPlays whose pause has ended by then, but for those to be left out."""
+async def elapsed_pauses(connection: Connection, *, limit: int, left_out: Sequence[Key]) -> list[Key]:
+    """The AutoPlays whose pause has ended, but for those to be left out."""
     rows = await connection.fetch(
         """select customer_id, autoplay_id from autoplays
            where state = 'paused' and resume_at <= now() and autoplay_id <> all($2::text[])
@@ -150,7 +150,7 @@ async def elapsed_pauses(connection: Connection, *, limit: int, left_out: Sequen
         limit,
         [autoplay_id for _, autoplay_id in left_out],
     )
-    return await connection.fetchval("select now()"), [(row[0], row[1]) for row in rows]
+    return [(row[0], row[1]) for row in rows]
 
 
 async def to_recheck(connection: Connection, *, limit: int, left_out: Sequence[Key]) -> list[Key]:

@@ -4,6 +4,7 @@ import asyncio
 from datetime import datetime, timedelta
 from itertools import groupby
 
+from services.tickets.clock import database_time
 from services.tickets.customers.store import lock_free
 from services.tickets.lifecycle.domain import ACTOR, Change, Changes, Fact
 from services.tickets.lifecycle.events import announce
@@ -53,9 +54,7 @@ class OverduePayments:
         return len(changes)
 
     async def _changes(self, connection: Connection, piece: Piece[str]) -> list[Change]:
-        now, overdue = await overdue_tickets(
-            connection, timeout=self._timeout, limit=piece.limit, left_out=piece.left_out
-        )
+        overdue = await overdue_tickets(connection, timeout=self._timeout, limit=piece.limit, left_out=piece.left_out)
         if not overdue:
             return []
         locked = await lock_free(connection, sorted({customer_id for customer_id, _ in overdue}))
@@ -63,7 +62,8 @@ class OverduePayments:
         # Read again: what was overdue before the lock may have been paid since. The status table sees to that.
         tickets = await tickets_by_id(connection, piece.taken)
         tickets.sort(key=lambda ticket: (ticket.order.order_id, ticket.bought.position))
-        return Changes(tickets).apply_to_all([ticket.ticket_id for ticket in tickets], self._fact(now))
+        fact = self._fact(await database_time(connection))
+        return Changes(tickets).apply_to_all([ticket.ticket_id for ticket in tickets], fact)
 
     def _fact(self, now: datetime) -> Fact:
         return Fact(
