@@ -6,6 +6,9 @@ from shared.web import Problem, ProblemType
 
 CUSTOMER_MERGED = ProblemType(409, "customer_merged", "The customer was merged into another one")
 CUSTOMER_ERASED = ProblemType(409, "customer_erased", "The customer was erased")
+CUSTOMER_SUSPENDED = ProblemType(422, "customer_suspended", "The customer is suspended")
+INSUFFICIENT_BALANCE = ProblemType(422, "insufficient_balance", "The balance does not cover the amount")
+CURRENCY_MISMATCH = ProblemType(422, "currency_mismatch", "The account is in another currency")
 
 
 def erased(customer_id: str, since: datetime) -> Problem:

@@ -11,8 +11,7 @@ from services.accounts.ledger.entries import Entry, Refusal
 from services.accounts.ledger.events import movement
 from services.accounts.ledger.requests import Adjustment
 from services.accounts.ledger.store import lock_known, save
-from services.accounts.problems import CUSTOMER_ERASED
-from services.accounts.withdrawals.api import CURRENCY_MISMATCH, INSUFFICIENT_BALANCE
+from services.accounts.problems import CURRENCY_MISMATCH, CUSTOMER_ERASED, INSUFFICIENT_BALANCE
 from shared import audit
 from shared.audit import Change
 from shared.contracts.base import KnownCurrency

@@ -12,8 +12,7 @@ from services.accounts.ledger.domain import Ledger
 from services.accounts.ledger.events import movement
 from services.accounts.ledger.requests import Decision
 from services.accounts.ledger.store import lock_known, save
-from services.accounts.problems import CUSTOMER_ERASED
-from services.accounts.withdrawals.api import CUSTOMER_SUSPENDED
+from services.accounts.problems import CUSTOMER_ERASED, CUSTOMER_SUSPENDED
 from shared import audit
 from shared.audit import Change
 from shared.ids import uuid7

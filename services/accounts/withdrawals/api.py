@@ -14,7 +14,7 @@ from services.accounts.ledger.domain import Ledger
 from services.accounts.ledger.entries import Entry, Refusal
 from services.accounts.ledger.events import movement
 from services.accounts.ledger.requests import Withdrawal
-from services.accounts.problems import CUSTOMER_ERASED
+from services.accounts.problems import CURRENCY_MISMATCH, CUSTOMER_ERASED, CUSTOMER_SUSPENDED, INSUFFICIENT_BALANCE
 from shared import audit
 from shared.audit import Actor, Change
 from shared.contracts.base import Currency
@@ -29,7 +29,6 @@ from shared.web import (
     IdempotentRequest,
     Outcome,
     Problem,
-    ProblemType,
     Prose,
     RenderedReply,
     Reply,
@@ -42,11 +41,9 @@ from shared.web import (
     recording,
 )
 
-INSUFFICIENT_BALANCE = ProblemType(422, "insufficient_balance", "The balance does not cover the amount")
-CURRENCY_MISMATCH = ProblemType(422, "currency_mismatch", "The account is in another currency")
-CUSTOMER_SUSPENDED = ProblemType(422, "customer_suspended", "The customer is suspended")
-REFUSALS = (INSUFFICIENT_BALANCE, CURRENCY_MISMATCH, CUSTOMER_SUSPENDED, CUSTOMER_ERASED)
-_REFUSALS = {problem.code: problem for problem in REFUSALS}
+_REFUSALS = {
+    problem.code: problem for problem in (INSUFFICIENT_BALANCE, CURRENCY_MISMATCH, CUSTOMER_SUSPENDED, CUSTOMER_ERASED)
+}
 
 
 class WithdrawalRequest(RequestModel):
@@ -100,7 +97,7 @@ class WithdrawalsApi:
 
     @operation("POST", "/v1/customers/{customer_id}/withdrawals", permission="ledger:withdraw", status=201,
                idempotent=True, summary="Withdraw money by hand", tags=("ledger",),
-               problems=(CUSTOMER_NOT_FOUND, *REFUSALS))  # fmt: skip
+               problems=(CUSTOMER_NOT_FOUND, *_REFUSALS.values()))  # fmt: skip
     async def withdraw(
         self, ctx: RequestContext, path: CustomerPath, body: WithdrawalRequest
     ) -> RenderedReply[WithdrawalView]:
