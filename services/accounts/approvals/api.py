@@ -37,8 +37,11 @@ SECOND_PERSON_REQUIRED = ProblemType(403, "second_person_required", "Another per
 WITHDRAWAL_DECIDED = ProblemType(409, "withdrawal_decided", "The withdrawal was approved or rejected before")
 
 _REFUSALS = (WITHDRAWAL_NOT_FOUND, SECOND_PERSON_REQUIRED, WITHDRAWAL_DECIDED)
-_WAIT = {"suspended": ", or wait"}
-_PAID_NOTHING = {"suspended": CUSTOMER_SUSPENDED, "erased": CUSTOMER_ERASED}
+# By the status of the customer to whom nothing may be paid out: the problem, and what to do instead.
+_BLOCKED = {
+    "suspended": (CUSTOMER_SUSPENDED, "reject the withdrawal, or wait"),
+    "erased": (CUSTOMER_ERASED, "reject the withdrawal"),
+}
 
 _BY_ID = Keyset(tuple[UUID])
 _TAGS = ("ledger",)
@@ -119,7 +122,7 @@ class ApprovalsApi:
 
     @operation("POST", "/v1/customers/{customer_id}/withdrawals/{withdrawal_id}/approval", permission="ledger:approve",
                idempotent=True, summary="Approve a held withdrawal", tags=_TAGS,
-               problems=(*_REFUSALS, *_PAID_NOTHING.values()))  # fmt: skip
+               problems=(*_REFUSALS, CUSTOMER_SUSPENDED, CUSTOMER_ERASED))  # fmt: skip
     async def approve_withdrawal(
         self, ctx: RequestContext, path: WithdrawalPath, body: Approval
     ) -> RenderedReply[HeldWithdrawalView]:
@@ -155,9 +158,9 @@ async def _settle(
     ctx: RequestContext, transaction: Transaction, ledger: Ledger, held: HeldWithdrawal, decision: Decision
 ) -> HeldWithdrawal:
     account = ledger.accounts[held.customer_id]
-    if decision.approved and account.is_paid_nothing:
-        status = account.customer_status
-        raise _PAID_NOTHING[status](f"The customer is {status}: reject the withdrawal{_WAIT.get(status, '')}.")
+    if decision.approved and account.payouts_are_blocked:
+        problem, advice = _BLOCKED[account.customer_status]
+        raise problem(f"The customer is {account.customer_status}: {advice}.")
     entry = ledger.decide(held.held, decision)
     connection = transaction.connection
     await save(connection, ledger)

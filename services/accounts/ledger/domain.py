@@ -134,7 +134,7 @@ class Ledger:
         """Correct the balance by hand; a refused adjustment leaves no entry."""
         account = self.accounts[request.customer_id]
         if account.customer_status == "erased":
-            return _not_served(account)
+            return _wrong_status(account)
         currency = account.currency or request.currency
         if currency is None:
             return Refusal("currency_required", "The account has no currency yet")
@@ -155,8 +155,8 @@ class Ledger:
 
     def _withdraw(self, request: Withdrawal, status: Status, cause_kind: CauseKind) -> Entry | Refusal:
         account = self.accounts[request.customer_id]
-        if account.is_paid_nothing:
-            return _not_served(account)
+        if account.payouts_are_blocked:
+            return _wrong_status(account)
         if request.currency is not None and account.currency is not None and request.currency != account.currency:
             return _other_currency(account.currency, request.currency)
         if account.currency is None or request.amount > account.available:
@@ -260,7 +260,7 @@ def _above_limit(account: Account, amount_in: int, currency: str) -> Refusal | N
     return Refusal("balance_limit", f"No balance may be above {figure(LARGEST_BALANCE, currency)}")
 
 
-def _not_served(account: Account) -> Refusal:
+def _wrong_status(account: Account) -> Refusal:
     return Refusal(f"customer_{account.customer_status}", f"The customer is {account.customer_status}")
 
 

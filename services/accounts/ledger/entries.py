@@ -75,8 +75,8 @@ class Account:
         return self.balance - self.held
 
     @property
-    def is_paid_nothing(self) -> bool:
-        """Whether the customer gets no money for now; a closed one gets what is left."""
+    def payouts_are_blocked(self) -> bool:
+        """Whether no money may be paid out to the customer; to a closed one what is left may."""
         return self.customer_status in {"suspended", "erased"}
 
     def book(self, kind: Kind, amount_in: int, amount_out: int) -> None:
