@@ -60,7 +60,7 @@ class CustomersApi:
     async def register_customer(self, ctx: RequestContext, body: Registration) -> RenderedReply[ProfileView]:
         """A duplicate is refused and names the customer that there is: member `customer_id` of the problem."""
         async with self._unit_of_work.begin() as transaction:
-            return await ctx.once(transaction.connection, _registering(ctx, transaction, body, self._phones))
+            return await ctx.once(transaction.connection, lambda: _register(ctx, transaction, body, self._phones))
 
     @operation("GET", "/v1/customers/{customer_id}", permission="customers:read", summary="Profile of a customer",
                tags=("customers",), problems=(CUSTOMER_NOT_FOUND,))  # fmt: skip
@@ -107,28 +107,25 @@ class CustomersApi:
             return _reply(profile._replace(customer=changed))
 
 
-def _registering(
+async def _register(
     ctx: RequestContext, transaction: Transaction, body: Registration, phones: Phones
-) -> Callable[[], Awaitable[Reply[ProfileView]]]:
-    async def register() -> Reply[ProfileView]:
-        connection = transaction.connection
-        given = frozenset(body.model_fields_set)
-        customer = domain.new_customer(
-            str(uuid7()), domain.Details(**body.model_dump()), datetime.now(UTC), phones.key, edited=given
-        )
-        _require_number(customer, phones)
-        await lock_identities(connection, _identities(body.email, body.phone, phones))
-        await _refuse_duplicate(connection, customer, phones)
-        await lock_accounts(connection, [customer.customer_id])
-        await store.save(connection, [customer])
-        transaction.publish(customer_changed(customer))
-        change = _change("customers.register", None, customer)
-        await audit.record(connection, ctx, change)
-        await activity.add(connection, [registered(customer, change, ctx.principal.subject)])
-        headers = {"Location": f"/v1/customers/{customer.customer_id}"}
-        return _reply(Profile(customer, (Account(customer.customer_id),)), headers)
-
-    return register
+) -> Reply[ProfileView]:
+    connection = transaction.connection
+    given = frozenset(body.model_fields_set)
+    customer = domain.new_customer(
+        str(uuid7()), domain.Details(**body.model_dump()), datetime.now(UTC), phones.key, edited=given
+    )
+    _require_number(customer, phones)
+    await lock_identities(connection, _identities(body.email, body.phone, phones))
+    await _refuse_duplicate(connection, customer, phones)
+    await lock_accounts(connection, [customer.customer_id])
+    await store.save(connection, [customer])
+    transaction.publish(customer_changed(customer))
+    change = _change("customers.register", None, customer)
+    await audit.record(connection, ctx, change)
+    await activity.add(connection, [registered(customer, change, ctx.principal.subject)])
+    headers = {"Location": f"/v1/customers/{customer.customer_id}"}
+    return _reply(Profile(customer, (Account(customer.customer_id),)), headers)
 
 
 def _change(action: str, before: domain.Customer | None, after: domain.Customer) -> Change:

@@ -1,6 +1,5 @@
 """HTTP operations that merge and part customers, and show what is united."""
 
-from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from typing import Annotated, Any
 
@@ -101,7 +100,7 @@ class MergesApi:
         taken back.
         """
         async with self._unit_of_work.begin() as transaction:
-            return await ctx.once(transaction.connection, _merging(ctx, transaction, path.customer_id, body))
+            return await ctx.once(transaction.connection, lambda: _merge(ctx, transaction, path.customer_id, body))
 
     @operation("DELETE", "/v1/customers/{customer_id}/merges/{merged_id}", permission="customers:administer",
                summary="Part two merged customers", tags=("customers",),
@@ -141,26 +140,23 @@ class MergesApi:
         return Page(items, cursor)
 
 
-def _merging(
+async def _merge(
     ctx: RequestContext, transaction: Transaction, survivor_id: str, body: MergeRequest
-) -> Callable[[], Awaitable[Reply[ProfileView]]]:
-    async def merge() -> Reply[ProfileView]:
-        connection = transaction.connection
-        if survivor_id == body.merged_id:
-            raise wrong_field("body.merged_id", "It is the same customer.")
-        known = await _known_and_locked(connection, [survivor_id, body.merged_id])
-        _refuse(await _alone(connection, known[survivor_id]), await _alone(connection, known[body.merged_id]))
-        merged = domain.merge(known[body.merged_id], survivor_id, datetime.now(UTC))
-        await store.save(connection, [merged])
-        transaction.publish(CustomerMerged(**_told(merged, survivor_id)))
-        # The topic is compacted: the last event of a customer is what a reader from its beginning learns.
-        transaction.publish(customer_changed(merged))
-        await audit.record(connection, ctx, _change("customers.merge", known[body.merged_id], merged, body.reason))
-        await activity.add(connection, [activities.merged(merged, survivor_id, ctx.principal.subject)])
-        profile = await _profile(connection, survivor_id)
-        return Reply(ProfileView.of(profile), version=profile.version)
-
-    return merge
+) -> Reply[ProfileView]:
+    connection = transaction.connection
+    if survivor_id == body.merged_id:
+        raise wrong_field("body.merged_id", "It is the same customer.")
+    known = await _known_and_locked(connection, [survivor_id, body.merged_id])
+    _refuse(await _alone(connection, known[survivor_id]), await _alone(connection, known[body.merged_id]))
+    merged = domain.merge(known[body.merged_id], survivor_id, datetime.now(UTC))
+    await store.save(connection, [merged])
+    transaction.publish(CustomerMerged(**_told(merged, survivor_id)))
+    # The topic is compacted: the last event of a customer is what a reader from its beginning learns.
+    transaction.publish(customer_changed(merged))
+    await audit.record(connection, ctx, _change("customers.merge", known[body.merged_id], merged, body.reason))
+    await activity.add(connection, [activities.merged(merged, survivor_id, ctx.principal.subject)])
+    profile = await _profile(connection, survivor_id)
+    return Reply(ProfileView.of(profile), version=profile.version)
 
 
 def _told(merged: domain.Customer, survivor_id: str) -> dict[str, Any]:

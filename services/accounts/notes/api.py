@@ -65,11 +65,8 @@ class NotesApi:
     async def add_note(self, ctx: RequestContext, path: CustomerPath, body: NewNote) -> RenderedReply[NoteView]:
         """A complaint, a query, a reminder with the time when it is due, or anything else."""
         async with self._unit_of_work.begin() as transaction:
-
-            async def add() -> Reply[NoteView]:
-                return await _add(transaction.connection, ctx, path.customer_id, body)
-
-            return await ctx.once(transaction.connection, add)
+            connection = transaction.connection
+            return await ctx.once(connection, lambda: _add(connection, ctx, path.customer_id, body))
 
     @operation("GET", "/v1/customers/{customer_id}/notes", permission="notes:read", summary="Notes about a customer",
                tags=("notes",), problems=(CUSTOMER_NOT_FOUND,))  # fmt: skip

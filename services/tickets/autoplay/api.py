@@ -82,11 +82,9 @@ class AutoplaysApi:
     ) -> RenderedReply[AutoplayDetail]:
         """It runs at once: draws that are due already are bought within seconds."""
         async with self._unit_of_work.begin() as transaction:
-
-            async def create() -> Reply[AutoplayDetail]:
-                return await self._create(transaction, ctx, path.customer_id, body)
-
-            return await ctx.once(transaction.connection, create)
+            return await ctx.once(
+                transaction.connection, lambda: self._create(transaction, ctx, path.customer_id, body)
+            )
 
     @operation("GET", "/v1/autoplays/{autoplay_id}", permission="subscriptions:read", summary="AutoPlay detail",
                tags=("autoplays",), problems=(AUTOPLAY_NOT_FOUND,))  # fmt: skip

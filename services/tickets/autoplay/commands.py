@@ -148,11 +148,7 @@ class AutoplayCommandsApi:
         async with self._unit_of_work.begin() as transaction:
             # Before the key is looked for: whoever held the lock may have been answering it in another process.
             await _lock(transaction, autoplay_id)
-
-            async def effect() -> Reply[AutoplayDetail]:
-                return await self._act(transaction, ctx, autoplay_id, action, act)
-
-            return await ctx.once(transaction.connection, effect)
+            return await ctx.once(transaction.connection, lambda: self._act(transaction, ctx, autoplay_id, action, act))
 
     async def _act(
         self, transaction: Transaction, ctx: RequestContext, autoplay_id: str, action: str, act: _Act
