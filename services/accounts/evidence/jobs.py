@@ -1,11 +1,11 @@
 """Sealing, again and again."""
 
 import asyncio
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from services.accounts.evidence import store
 from services.accounts.evidence.seals import Heads, root_of, seal_hash
-from services.accounts.evidence.store import Progress, window_after
+from services.accounts.evidence.store import Progress
 from shared.db import Connection
 from shared.messaging import UnitOfWork
 from shared.telemetry.logging import get_logger
@@ -55,12 +55,17 @@ class Sealer:
         return True
 
     async def _seal_window(self, connection: Connection, progress: Progress) -> bool:
-        until = window_after(progress, lag=self._lag, longest=_LONGEST_WINDOW)
+        until = self._end_of_window(progress)
         if until is None:
             return False
         await self._keep(connection, progress, await store.heads_booked(connection, progress.sealed_to, until))
         await store.save_sealed(connection, until)
         return until - progress.sealed_to >= _LONGEST_WINDOW
+
+    def _end_of_window(self, progress: Progress) -> datetime | None:
+        """Up to when is sealed next; None as long as lines may still be written that are booked before."""
+        until = min(progress.now - self._lag, progress.sealed_to + _LONGEST_WINDOW)
+        return until if until > progress.sealed_to else None
 
     async def _keep(self, connection: Connection, progress: Progress, heads: Heads) -> None:
         if not heads.customer_ids:

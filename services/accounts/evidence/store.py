@@ -1,7 +1,7 @@
 """Seals in PostgreSQL. No function commits."""
 
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any, NamedTuple
 
 from services.accounts.evidence.seals import NOTHING, Heads
@@ -78,12 +78,6 @@ async def save_sweep(connection: Connection, swept_to: str, *, is_swept: bool) -
 async def save_sealed(connection: Connection, sealed_to: datetime) -> None:
     """Remember up to when everything booked is sealed."""
     await connection.execute("update ledger_sealing set sealed_to = $1", sealed_to)
-
-
-def window_after(progress: Progress, *, lag: timedelta, longest: timedelta) -> datetime | None:
-    """The end of the next period to seal, None when it is not over yet."""
-    until = min(progress.now - lag, progress.sealed_to + longest)
-    return until if until > progress.sealed_to else None
 
 
 def _heads(rows: Sequence[Any]) -> Heads:

@@ -41,8 +41,8 @@ class Reconciliation:
             if progress is None:
                 return
             since, now = progress
-            until = store.period_after(since, now, self._grace)
-            if until is not None:
+            until = now - self._grace
+            if until > since:
                 await store.compare(connection, since, until)
             await store.resolve(connection)
             found = await store.open_differences(connection)

@@ -1,7 +1,7 @@
 """What was cancelled elsewhere, compared with the ledger. No function commits."""
 
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any, NamedTuple
 
 from shared.db import Connection, insert_rows
@@ -145,9 +145,3 @@ async def differences(connection: Connection, *, resolved: bool, before: Key | N
         limit, *values,
     )  # fmt: skip
     return [Difference(*row) for row in rows]
-
-
-def period_after(since: datetime, now: datetime, grace: timedelta) -> datetime | None:
-    """The end of the next period to compare: both sides had `grace` to tell. None when it is not over yet."""
-    until = now - grace
-    return until if until > since else None
