@@ -76,10 +76,9 @@ def _begins(autoplay: Autoplay, now: datetime) -> datetime | None:
 
 
 def _next_run(autoplay: Autoplay, draw: Draw, around: Circumstances, begins: datetime, lead: timedelta) -> NextRun:
-    offer, terms = around.offer, autoplay.terms
-    sold = offer is not None and offer.active
-    cost = offer.price * terms.games if offer is not None and sold else None
-    limit = terms.spending_limit
+    offer = around.offer if around.offer is not None and around.offer.active else None
+    cost = offer.price * autoplay.terms.games if offer else None
+    limit = autoplay.terms.spending_limit
     # Never the present moment: it would be another one each time somebody looks.
     runs_at = draw.due_at(lead) if autoplay.runs else max(begins, draw.due_at(lead))
     spent = around.spent if runs_at < month_of(around.now, around.zone)[1] else 0
@@ -87,6 +86,6 @@ def _next_run(autoplay: Autoplay, draw: Draw, around: Circumstances, begins: dat
         draw=draw,
         runs_at=runs_at,
         cost=cost,
-        currency=offer.currency if offer is not None and sold else None,
+        currency=offer.currency if offer else None,
         exceeds_spending_limit=cost is not None and limit is not None and spent + cost > limit,
     )
