@@ -6,7 +6,7 @@ from datetime import datetime
 
 from services.tickets.autoplay import store
 from services.tickets.autoplay.attempt_store import Attempt, insert_attempts
-from services.tickets.autoplay.domain import Autoplay, Changes, Entry, Event, Fact, Terms
+from services.tickets.autoplay.domain import Autoplay, Changes, Entry, Event, Fact
 from services.tickets.autoplay.events import announcements, purchase
 from services.tickets.autoplay.run_store import claim_runs
 from services.tickets.autoplay.runs import Circumstances, NotRun, Run, RunState, obstacle, plays
@@ -75,16 +75,11 @@ class Purchases:
         await store.save(self._transaction.connection, self.changes.made)
 
     def _enter(self, run: Run, fact: Fact) -> None:
-        terms = anchored(self.changes.autoplay(run.autoplay_id).terms, run.draw)
+        terms = self.changes.autoplay(run.autoplay_id).terms.anchored(run.draw)
         entry = self.changes.apply(run.autoplay_id, replace(fact, terms=terms))
         if isinstance(entry, Entry):
             for event in announcements(entry, run):
                 self._transaction.publish(event)
-
-
-def anchored(terms: Terms, draw: Draw) -> Terms:
-    """The terms, counting from this draw when nothing says from which."""
-    return replace(terms, schedule=terms.schedule.anchored(draw))
 
 
 def _new_run(autoplay: Autoplay, draw: Draw, around: Circumstances) -> Run:

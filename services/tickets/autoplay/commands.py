@@ -5,7 +5,6 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 
 from services.tickets.autoplay import run_store, store
-from services.tickets.autoplay.buying import anchored
 from services.tickets.autoplay.checks import (
     AUTOPLAY_NOT_FOUND,
     REFUSALS,
@@ -123,7 +122,7 @@ class AutoplayCommandsApi:
                 raise NO_NEXT_DRAW(f"No further draw of {autoplay.terms.lottery} is known that it plays.")
             run = Run(autoplay.autoplay_id, autoplay.customer_id, upcoming.draw, RunState.SKIPPED, seen.now)
             await run_store.claim_runs(transaction.connection, [replace(run, code="skipped", reason=body.reason)])
-            terms = anchored(autoplay.terms, upcoming.draw)
+            terms = autoplay.terms.anchored(upcoming.draw)
             return replace(fact, draw_number=upcoming.draw_number, terms=terms), run
 
         return await self._once(ctx, path.autoplay_id, "autoplays.skip", skip)

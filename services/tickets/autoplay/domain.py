@@ -6,7 +6,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any, Literal
 
-from services.tickets.autoplay.schedule import Schedule
+from services.tickets.autoplay.schedule import Draw, Schedule
 
 PaymentMethod = Literal["balance", "card"]
 
@@ -148,6 +148,10 @@ class Terms:
     payment_method: PaymentMethod
     spending_limit: int | None = None
     time_zone: str | None = None
+
+    def anchored(self, draw: Draw) -> "Terms":
+        """The same, with a schedule that counts from this draw when it did not say from which."""
+        return replace(self, schedule=self.schedule.anchored(draw))
 
 
 @dataclass(frozen=True, slots=True)
