@@ -72,7 +72,7 @@ class Service(Generic[SettingsT]):
     version: str
     settings: type[SettingsT]
     migrations: Path
-    build: Callable[[Context[SettingsT]], Parts | Awaitable[Parts]] = field(repr=False)
+    build: Callable[[Context[SettingsT]], Parts] = field(repr=False)
     grants: Mapping[str, str] = field(default_factory=dict, hash=False)
 
     def migration_sources(self) -> list[MigrationSource]:
@@ -140,8 +140,7 @@ async def run(service: Service[SettingsT], settings: SettingsT) -> None:
     )
     try:
         unit_of_work = UnitOfWork(database)
-        built = service.build(Context(settings, database, unit_of_work))
-        parts = built if isinstance(built, Parts) else await built
+        parts = service.build(Context(settings, database, unit_of_work))
         await _run_parts(service, settings, unit_of_work, parts, stop)
     finally:
         await database.close()

@@ -102,7 +102,7 @@ class Ward:
 async def ward_of(infra: Infra, faults: Faults, breaker: Breaker | None = None) -> AsyncIterator[Ward]:
     """Failing handlers on a database of their own."""
 
-    async def build(_database: Database, _unit_of_work: UnitOfWork) -> Parts:
+    def build(_database: Database, _unit_of_work: UnitOfWork) -> Parts:
         return Parts(operations=[], handlers=faults.handlers(), lock=lock_customers)
 
     async with (

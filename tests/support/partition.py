@@ -87,13 +87,13 @@ def _record(publication: Publication, offset: int) -> Record:
 
 @asynccontextmanager
 async def partition_on(
-    url: str, name: str, build: Callable[[Database, UnitOfWork], Awaitable[Parts]], breaker: Breaker | None = None
+    url: str, name: str, build: Callable[[Database, UnitOfWork], Parts], breaker: Breaker | None = None
 ) -> AsyncIterator[Partition]:
     """Handlers on a migrated database; `name` is the consumer's."""
     database = await Database.connect(url, application=name)
     try:
         unit_of_work = UnitOfWork(database)
-        parts = await build(database, unit_of_work)
+        parts = build(database, unit_of_work)
         processor = Processor(
             consumer=name,
             unit_of_work=unit_of_work,
@@ -110,9 +110,8 @@ async def partition_on(
 async def partition_of(infra: Infra, service: Service[Any], **settings: Any) -> AsyncIterator[Partition]:
     """The service on a new database; `settings` are those in which it differs from the defaults."""
 
-    async def build(database: Database, unit_of_work: UnitOfWork) -> Parts:
-        built = service.build(Context(settings_for_tests(service.settings, **settings), database, unit_of_work))
-        return built if isinstance(built, Parts) else await built
+    def build(database: Database, unit_of_work: UnitOfWork) -> Parts:
+        return service.build(Context(settings_for_tests(service.settings, **settings), database, unit_of_work))
 
     async with (
         infra.prepared_database(service.name, _migration_of(service)) as url,
