@@ -81,7 +81,7 @@ from shared.web.paging import Keyset, Page, PageQuery, Rows
 from shared.web.permissions import ROLE_PERMISSIONS, Permission, Role
 from shared.web.personal import Personal
 from shared.web.problems import VALIDATION_FAILED, Problem, ProblemType, wrong_field
-from shared.web.replies import Content, RenderedReply, Reply, Stream
+from shared.web.replies import RenderedReply, Reply, Stream
 from shared.web.server import CannotListenError, serving, stop_on_signals
 from shared.web.signatures import Operation
 from shared.web.tokens import generate_signing_key, mint_token
@@ -95,7 +95,6 @@ __all__ = [
     "VALIDATION_FAILED",
     "CannotListenError",
     "ConfirmFlag",
-    "Content",
     "CustomerPath",
     "IdempotencyRaceError",
     "IdempotentRequest",

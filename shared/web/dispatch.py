@@ -14,7 +14,7 @@ from shared.web.idempotency import IdempotencyRaceError, IdempotentRequest, InFl
 from shared.web.paging import Page, Rows
 from shared.web.personal import SEES_PERSONAL_DATA, masked
 from shared.web.problems import PRECONDITION_REQUIRED, REQUEST_IN_PROGRESS, Problem
-from shared.web.replies import Content, RenderedReply, Reply, Stream
+from shared.web.replies import RenderedReply, Reply, Stream
 from shared.web.signatures import Operation
 from shared.web.validation import parse_body, parse_path, parse_query, read_body
 from shared.web.wire import WireResponse
@@ -110,9 +110,6 @@ class Dispatcher:
     def _render(self, request: web.Request, principal: Principal, result: Any) -> RenderedReply[Any]:
         if isinstance(result, RenderedReply):
             return result
-        if isinstance(result, Content):
-            headers = {hdrs.CONTENT_TYPE: self._declared.produces, **result.headers}
-            return RenderedReply(result.status or self._declared.status, headers, result.body)
         if not isinstance(result, Reply):
             result = Reply(result)
         if self._operation.is_personal and SEES_PERSONAL_DATA not in principal.permissions:
@@ -132,7 +129,7 @@ class Dispatcher:
         if isinstance(content, Page | Rows) and content.next_cursor:
             url = request.rel_url.update_query(cursor=content.next_cursor)
             headers[hdrs.LINK] = f'<{url}>; rel="next"'
-        status = reply.status or self._declared.status
+        status = self._declared.status
         adapter: TypeAdapter[Any] | None = self._operation.response
         if adapter is None:
             return RenderedReply(status, headers, b"")

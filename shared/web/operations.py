@@ -41,7 +41,7 @@ def operation(
         idempotent: requires an Idempotency-Key; answer through `ctx.once` or `claim` and `record`.
         if_match: requires If-Match (428), or takes it when it is sent; compare with `ctx.require_version` (412).
         problems: what it may refuse besides the problems every operation has.
-        produces: media type of a `Content` or `Stream` answer.
+        produces: media type of a `Stream` answer.
     """
     if permission is not None and permission not in PERMISSIONS:
         raise ValueError(f"{method} {path}: unknown permission {permission}")

@@ -5,7 +5,7 @@
 
 Nothing is done for callers who may see, and nothing for answers without such a field. For the others the answer is
 copied, masked, before it becomes bytes: as a model, in a page, in lists and mappings, in the members of a problem.
-What an operation renders itself (exports, `Content`) it passes through `RequestContext.visible` first.
+What an operation streams it masks itself, unless `RequestContext.sees_personal_data`.
 """
 
 import dataclasses

@@ -9,13 +9,12 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Reply(Generic[T]):
-    """A model with more than a body: a status other than the declared one, headers, the resource's version.
+    """A model with more than a body: headers, and the version of the resource.
 
     `version` becomes the ETag; a GET whose If-None-Match names it is answered 304.
     """
 
     content: T
-    status: int | None = None
     headers: Mapping[str, str] = field(default_factory=dict)
     version: int | str | None = None
 
@@ -27,15 +26,6 @@ class RenderedReply(Generic[T]):
     status: int
     headers: Mapping[str, str]
     body: bytes
-
-
-@dataclass(frozen=True, slots=True)
-class Content:
-    """A body that is not JSON, such as a rendered message; declare its type with `produces`."""
-
-    body: bytes
-    status: int | None = None
-    headers: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ from shared.web.paging import Page, Rows
 from shared.web.permissions import Permission
 from shared.web.personal import is_personal
 from shared.web.problems import ProblemType
-from shared.web.replies import Content, RenderedReply, Reply, Stream
+from shared.web.replies import RenderedReply, Reply, Stream
 
 Method = Literal["GET", "POST", "PUT", "PATCH", "DELETE"]
 
@@ -89,7 +89,7 @@ def _resolve(function: Callable[..., Awaitable[Any]], declared: Declaration, *, 
         if model is not None:
             _refuse_loose_parts(model, where)
     answer = _answer_type(hints, where)
-    response: TypeAdapter[Any] | None = None if answer in {type(None), Content, Stream} else TypeAdapter(answer)
+    response: TypeAdapter[Any] | None = None if answer in {type(None), Stream} else TypeAdapter(answer)
     return Operation(
         declared=declared,
         operation_id=str(getattr(function, "__name__", "")),

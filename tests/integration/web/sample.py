@@ -18,7 +18,6 @@ from shared.settings import ServiceSettings
 from shared.telemetry import current_trace
 from shared.web import (
     CUSTOMER_NOT_FOUND,
-    Content,
     CustomerPath,
     Instant,
     Keyset,
@@ -30,6 +29,7 @@ from shared.web import (
     RequestModel,
     ResponseModel,
     Role,
+    Stream,
     build_app,
     generate_signing_key,
     mint_token,
@@ -140,8 +140,8 @@ class SampleApi:
         return Seen(subject=ctx.principal.subject, traceparent=trace.traceparent, request_id=ctx.request_id)
 
     @operation("GET", "/v1/page", permission=None, summary="A page", produces="text/html")
-    async def page(self) -> Content:
-        return Content(b"<p>hello</p>")
+    async def page(self) -> Stream:
+        return Stream(_hello())
 
     @operation("POST", "/v1/failures", permission=None, summary="Fails")
     async def fail(self) -> None:
@@ -178,6 +178,10 @@ def settings_for(jwks: Path, **changes: str) -> ServiceSettings:
         auth_audience=AUDIENCE,
         **changes,  # type: ignore[arg-type]
     )
+
+
+async def _hello() -> AsyncIterator[bytes]:
+    yield b"<p>hello</p>"
 
 
 def application(
