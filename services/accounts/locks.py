@@ -17,7 +17,7 @@ async def lock_identities(connection: Connection, identities: Sequence[str]) -> 
 
 
 async def lock_accounts(connection: Connection, customer_ids: Sequence[str]) -> None:
-    """Lock the accounts of these customers, given in order, and open those that are missing."""
+    """Lock the accounts of these customers, whose ids are sorted, and open those that are missing."""
     asked = array(customer_ids)
     # `offset 0`: a look-up by key for each, never a scan of all accounts, whatever the planner knows of their number.
     opened = await connection.execute(

@@ -109,7 +109,7 @@ Position = tuple[datetime, str, str, str]
 
 
 class Bound(NamedTuple):
-    """A customer's rows of a kind come after a position when (time, reference) is less than (`before`, `below`)."""
+    """What is still to come of a customer's rows of a kind: those with (time, reference) below (`before`, `below`)."""
 
     customer_id: str
     kind: str
@@ -120,7 +120,7 @@ class Bound(NamedTuple):
 def bounds(
     customer_ids: Iterable[str], kinds: Collection[Kind], after: Position | None, until: datetime | None
 ) -> list[Bound]:
-    """Where each customer's rows of each kind begin that follow `after` in the timeline and are before `until`."""
+    """For each customer and kind the bound of the rows that follow `after` in the timeline and are before `until`."""
     end = (LATEST if until is None else until, "")
     return [
         Bound(customer_id, kind, *min(_behind(customer_id, kind, after), end))
@@ -134,8 +134,10 @@ def _behind(customer_id: str, kind: str, after: Position | None) -> tuple[dateti
         return LATEST, ""
     moment, after_kind, reference, after_customer = after
     if kind == after_kind:
-        # The lesser customers' rows of the same reference are still to come: no text is between the two bounds.
+        # Of rows with one time, kind and reference, those of lesser customers are still to come. No text is between
+        # the reference and this bound: no character is less than \1.
         return moment, reference + "\1" if customer_id < after_customer else reference
+    # Of rows with one time, all those of lesser kinds are still to come.
     is_to_come = kind < after_kind and moment < LATEST
     return moment + timedelta.resolution if is_to_come else moment, ""
 

@@ -21,7 +21,7 @@ def edited(customer: Customer, change: Change, actor: str) -> Activity:
 
 
 def merged(customer: Customer, survivor_id: str, actor: str) -> Activity:
-    """That this customer was found to be the survivor, who has the line: both ids show it while they are one."""
+    """That this customer was merged. The survivor has the line, which both ids show as long as they are one."""
     details = {"actor": actor, "merged_id": customer.customer_id, "survivor_id": survivor_id}
     return Activity(survivor_id, "customer_merged", customer.changed_at, customer.customer_id, details)
 

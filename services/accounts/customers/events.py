@@ -41,7 +41,7 @@ def customer_changed(customer: Customer) -> CustomerChanged:
 
 
 def customer_learned(customer: Customer) -> Prepared:
-    """The same of a customer that holds nothing but what purchases said, which was checked when they came."""
+    """The same event, unchecked: for a customer with nothing but what purchases said, which was checked then."""
     return Prepared(CustomerChanged, customer.customer_id, _published(customer))
 
 

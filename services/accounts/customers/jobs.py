@@ -1,4 +1,4 @@
-"""Making the keys of phone numbers anew, when the rule or the region is another than it was."""
+"""Makes the keys of all phone numbers anew after the rule for them or the region has changed."""
 
 import asyncio
 

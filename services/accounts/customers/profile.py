@@ -52,7 +52,7 @@ class Profile(NamedTuple):
 
     @property
     def _merged_state(self) -> int:
-        """A number for each state: a sum would come again when a customer is parted and others move money."""
+        """A hash, not a sum: that could come again when a customer is parted and others move money."""
         state = [(each.customer_id, each.last_seq) for each in self.accounts]
         return int.from_bytes(blake2b(repr((state, self.merged_versions)).encode(), digest_size=8).digest())
 

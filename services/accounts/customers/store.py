@@ -19,7 +19,7 @@ _LEARNED = dict.fromkeys(
 ) | {"version": "bigint", "created_at": "timestamptz", "changed_at": "timestamptz"}
 _learned_row = attrgetter(*_LEARNED)
 
-# So many customers are looked at whose keys are digits of one number.
+# Customers to look at, at most, who may have a number under a key from before it was made anew.
 _EARLIER = 50
 
 # Of each kind of entry its sum and number; the order of `Totals`.
@@ -128,9 +128,9 @@ async def save(connection: Connection, changed: Sequence[Customer]) -> None:
 
 
 async def lock_phone_keys(connection: Connection, region: str) -> str | None:
-    """Behind which customer the keys of numbers are to be made anew for the region, locked.
+    """The customer id after which keys are still to be made anew for the region; the transaction holds this place.
 
-    None when all are made, or when another transaction is at it.
+    None when all are made, or when another transaction holds it.
     """
     await connection.execute("insert into phone_keys (region, after) values ($1, '') on conflict do nothing", region)
     row = await connection.fetchrow("select region, after, done_at from phone_keys for update skip locked")
@@ -140,7 +140,7 @@ async def lock_phone_keys(connection: Connection, region: str) -> str | None:
 
 
 async def move_phone_keys(connection: Connection, region: str, after: str | None) -> None:
-    """Say behind which customer to go on; None when there is no other."""
+    """Note after which customer id to go on; None when all are done."""
     await connection.execute(
         """update phone_keys
            set region = $1, after = coalesce($2, ''), done_at = case when $2::text is null then now() end""",

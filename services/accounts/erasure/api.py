@@ -86,7 +86,10 @@ class ErasureApi:
 
 
 async def _locked(connection: Connection, customer_id: str, now: datetime) -> list[domain.Customer]:
-    """Of a customer that only activities are known of, what its record would be: the erasure has to be remembered."""
+    """The customer with all that were merged into it, locked.
+
+    One of whom only activities came gets a record, so that the erasure is remembered.
+    """
     ids = await activity.known_ids(connection, customer_id)
     if not ids:
         raise no_customer(customer_id)
@@ -98,6 +101,6 @@ async def _locked(connection: Connection, customer_id: str, now: datetime) -> li
 
 
 async def erase_audited(connection: Connection, customer_ids: Sequence[str]) -> None:
-    """The personal values in the audit trail."""
+    """Take the personal values out of the audit trail."""
     for customer_id in customer_ids:
         await audit.erase_personal(connection, customer_id)

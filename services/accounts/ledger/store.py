@@ -65,7 +65,7 @@ async def save(connection: Connection, ledger: Ledger) -> None:
 
 
 def saving(ledger: Ledger) -> list[Statement]:
-    """The same as statements, for few requests that leave no new charge."""
+    """What `save` does as statements, to run together with others: for few requests that leave no new charge."""
     if not ledger.entries:
         return []
     rows, others = _changes(ledger)

@@ -13,6 +13,7 @@ from services.accounts.search.folding import words_of
 IdKind = Literal["customer", "order", "ticket", "receipt", "transaction", "checkout"]
 Kind = IdKind | Literal["email", "phone", "name"]
 
+# Numbers are compared, and found in the index, by so many of their last digits.
 PHONE_END = 7
 _MIN_PHONE_DIGITS = 6
 # Less of an id is the beginning of too many; letters alone are more likely a word.

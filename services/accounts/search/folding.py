@@ -6,7 +6,8 @@ import unicodedata
 # More words than names have; what is beyond is not searchable.
 MAX_WORDS = 8
 MAX_WORD_LENGTH = 64
-# Changes with what `fold` makes of any text; `fold_before` is then what it made before, which may be on record still.
+# To be raised when `fold` makes something else of any text. `fold_before` is then the rule before that, by which names
+# may still be in the index.
 VERSION = 2
 
 _NO_WORD = re.compile(r"[\W_]+")

@@ -1,4 +1,4 @@
-"""Folding names anew, when the rule is another than it was."""
+"""Folds all names anew after the rule for it has changed."""
 
 import asyncio
 

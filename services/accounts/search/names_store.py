@@ -57,7 +57,7 @@ async def _remove(connection: Connection, pairs: Iterable[tuple[str, str, str]])
         *zip(*rows, strict=True),
     )
     words = sorted({word for word, _, _ in rows})
-    # Of two who give up one name at once, the later one waits here, and sees then that nobody else has it.
+    # Of two customers who give up the same word at once, the later one waits here, and then sees that nobody has it.
     await connection.execute(
         "select from name_words where word = any($1::text[]) order by word, ctid for update", words
     )
@@ -79,7 +79,10 @@ async def _add_words(connection: Connection, words: Iterable[str]) -> None:
 
 
 async def lock_folds(connection: Connection) -> str | None:
-    """Behind which customer names are to be folded anew, locked; None when all are, or when another one is at it."""
+    """The customer id after which names are still to be folded anew; the transaction holds this place.
+
+    None when all are folded, or when another transaction holds it.
+    """
     await connection.execute("insert into name_folds (version, after) values ($1, '') on conflict do nothing", VERSION)
     row = await connection.fetchrow("select version, after, done_at from name_folds for update skip locked")
     if row is None or (row["version"] >= VERSION and row["done_at"] is not None):
@@ -88,7 +91,7 @@ async def lock_folds(connection: Connection) -> str | None:
 
 
 async def move_folds(connection: Connection, after: str | None) -> None:
-    """Say behind which customer to go on; None when there is no other."""
+    """Note after which customer id to go on; None when all are done."""
     await connection.execute(
         """update name_folds
            set version = $1, after = coalesce($2, ''), done_at = case when $2::text is null then now() end""",

@@ -1,4 +1,4 @@
-"""What is found by, in PostgreSQL. No function commits."""
+"""What customers are found by, in PostgreSQL. No function commits."""
 
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
@@ -15,7 +15,7 @@ _DICTIONARY_LIMIT = 100
 END = "\U0010ffff"
 # Its index finds numbers by any of their last digits.
 PHONE_BACKWARDS = f"reverse(right(phone_key, {PHONE_END}))"
-# Found first: by both and the order at once, the planner would rather read all customers in their order.
+# In a subquery: with the order of the page beside this condition, the planner would read all customers in that order.
 _BY_ENDS = (
     "customer_id = any (array(select c.customer_id from customers c where "  # noqa: S608 - constants
     f"{PHONE_BACKWARDS} = any(${{}}::text[]) and phone_key is not null))"
@@ -54,7 +54,7 @@ async def add_identifiers(connection: Connection, rows: Sequence[tuple[str, IdKi
 
 
 async def add_missing_identifiers(connection: Connection, rows: Sequence[tuple[str, IdKind, str]]) -> None:
-    """The same for ids that may be on record already."""
+    """Make customers findable by ids that may be on record already: (value, kind, customer id) of each."""
     if rows:
         await connection.execute(
             """insert into identifiers (value, kind, customer_id)
@@ -208,7 +208,7 @@ async def walk_names(
 
     A customer comes once for each pair of words that fits; `second` may be empty.
     """
-    # One lower bound: of two, PostgreSQL begins to read at either, and that may be the begin of the whole index.
+    # A single lower bound: of two, PostgreSQL may begin to read at the lower one, at worst where the index begins.
     start = max(after, Place(first, "", ""))
     rows = await connection.fetch(
         f"""with found as materialized (

@@ -178,7 +178,7 @@ class WithdrawalsApi:
 async def _replace_refusals(
     connection: Connection, keys: Sequence[IdempotentRequest], answers: list[_Answer | Exception]
 ) -> None:
-    """What is refused now may be so because it was booked before, under the same key: that answer counts."""
+    """Answer refused requests whose key is on record as before: what they did then may be why they are refused now."""
     refused = [number for number, answer in enumerate(answers) if isinstance(answer, Exception)]
     if refused:
         earlier = await claim(connection, [keys[number] for number in refused])
