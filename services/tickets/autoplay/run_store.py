@@ -181,8 +181,8 @@ async def claim_walk(connection: Connection, *, lead: timedelta) -> Walk | None:
 async def walk_again(connection: Connection, lottery: str) -> None:
     """Have the AutoPlays of a lottery meet its draws that are not closed once more.
 
-    To be called when one of these is moved or cancelled, the lottery held since before: others than before may play
-    it, or the draw after it. What they have bought they do not buy again.
+    To be called when one of these is moved or cancelled, with the lottery held since before: other AutoPlays than
+    before may then play it, or the draw after it. What they have bought they do not buy again.
     """
     await connection.execute(
         """delete from autoplay_draws w using draws d

@@ -15,7 +15,10 @@ from shared.time_zones import zone_named
 
 
 class Surroundings:
-    """Circumstances of AutoPlays of one lottery, read in few statements. `default_zone` is where nobody says."""
+    """Reads the circumstances of AutoPlays of one lottery in few statements.
+
+    `default_zone` is the time zone where neither the AutoPlay nor its customer has one.
+    """
 
     def __init__(self, default_zone: str) -> None:
         self._default_zone = default_zone

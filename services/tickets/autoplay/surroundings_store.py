@@ -62,7 +62,7 @@ async def draws_since(connection: Connection, lottery: str, since: datetime, *, 
 async def draws_met(connection: Connection, autoplays: Sequence[Autoplay], around: datetime) -> dict[str, list[Draw]]:
     """By AutoPlay the draws that had their turn and are held, as they stand now, within the `PERIOD` before or after.
 
-    Such as closed before anybody bought them had none.
+    A draw that closed before anybody bought it had none.
     """
     rows = await connection.fetch(
         f"""select r.autoplay_id, d.lottery, d.draw_number, d.draw_at, d.closes_at, d.opens_at

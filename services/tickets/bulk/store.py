@@ -15,8 +15,8 @@ from shared.db import Connection, columns
 # Small enough to hold its customers' locks, and the process, for some ten milliseconds only.
 CHUNK_TICKETS = 200
 
-# Taken by who records tickets, shared, and by who starts the job of a draw, alone: each ticket is either there when the
-# job looks, or comes when the job can be seen.
+# Who records tickets takes this lock shared, who starts the job of a draw takes it exclusively: each ticket is either
+# there when the job looks for tickets, or is recorded when the job can be seen.
 _LOCK = 5_317_201_904_417_530_023
 
 _COLUMNS = ", ".join(each.name for each in fields(Bulk))
@@ -44,9 +44,9 @@ class AlikeTickets(NamedTuple):
 
 
 async def wait_for_tickets(connection: Connection) -> None:
-    """Wait for who records tickets now, and let nobody else until the transaction ends.
+    """Wait for those who record tickets now, and keep others from recording any until the transaction ends.
 
-    Before a draw is changed: who records its tickets may have to wait for the change.
+    To be called before the draw is changed: those who record its tickets may have to wait for the change.
     """
     await connection.execute("select pg_advisory_xact_lock($1)", _LOCK)
 

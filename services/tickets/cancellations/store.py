@@ -26,6 +26,7 @@ async def customers_of_tickets(connection: Connection, ticket_ids: Sequence[str]
 async def terms_of(connection: Connection, tickets: Sequence[Ticket]) -> tuple[datetime, dict[str, Terms]]:
     """The database's time, and what the draws of tickets say about cancelling them, by ticket id."""
     draws = sorted({(ticket.bought.lottery, ticket.bought.draw_number) for ticket in tickets})
+    # One draw that does not exist is asked for as well: the time is needed without any ticket, too.
     rows = await connection.fetch(
         """select clock_timestamp(), asked.lottery, asked.draw_number, d.outcome, l.cancellation_window
            from unnest(array[''] || $1::text[], array[-1] || $2::bigint[]) as asked (lottery, draw_number)
@@ -90,7 +91,7 @@ async def latest_cancellation(connection: Connection, ticket_id: str) -> Cancell
 
 
 async def not_asked_back(connection: Connection, ticket_ids: Sequence[str], *, but_for: Collection[str]) -> set[str]:
-    """Those of the tickets that have no cancellation but for such as accounts refused with one of these codes."""
+    """Those of the tickets without a cancellation, but for any that accounts refused with one of these codes."""
     rows = await connection.fetch(
         """select ticket_id from unnest($1::text[]) as asked (ticket_id)
            where not exists (select 1 from cancellations c where c.ticket_id = asked.ticket_id

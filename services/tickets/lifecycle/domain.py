@@ -22,10 +22,10 @@ class Limbo:
 
 @dataclass(frozen=True, slots=True)
 class Ticket:
-    """A ticket as it stands: `version` grows with each change of its own, `shown_revision` with those around it.
+    """A ticket as it stands. `paid_out_at` is when the first prize on it was paid out.
 
-    These are its customer's name, the times of its draw, and that this is cancelled. `paid_out_at` is when the first
-    prize on it was paid out. `draw_closed` is as of when it was read.
+    `version` grows with each change of the ticket itself, `shown_revision` with each change of what is shown with it:
+    its customer's name, the times of its draw, whether that is cancelled. `draw_closed` is as of when it was read.
     """
 
     order: Order
@@ -45,10 +45,10 @@ class Ticket:
 
     @property
     def shown_version(self) -> int:
-        """Another number whenever anything of the detail is: both only grow, so their sum does.
+        """A number that changes whenever anything in the ticket's detail does: both parts only grow, so their sum does.
 
-        What is suggested about limbo changes when the draw closes; one that opens again was changed, and has a higher
-        revision.
+        The advice about limbo changes when the draw closes, too: the last bit. A draw that opens again was changed for
+        that, and has a higher revision.
         """
         return 2 * (self.version + self.shown_revision) + (self.limbo is not None and self.draw_closed)
 

@@ -70,9 +70,9 @@ def cause_of_ticket(ticket_id: str) -> str:
 
 
 async def _record(batch: Batch[PurchaseT], outcome: Outcome) -> tuple[list[Received[PurchaseT]], dict[str, Order]]:
-    """Record the orders and return the events that are the first word of theirs, and those that had failed before.
+    """Record the orders; returns the events that brought new ones, and the failed orders that these replace, by id.
 
-    A repetition is let pass; one that says something else under the same id is rejected.
+    A repetition changes nothing; one that says something else under the same id is rejected.
     """
     first = {event.data.purchase_id: event for event in reversed(batch.events)}
     fresh = await store.insert_orders(batch.connection, [_order(event.data, outcome) for event in first.values()])

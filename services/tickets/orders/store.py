@@ -149,7 +149,7 @@ async def start_timelines(connection: Connection, orders: Sequence[tuple[NewOrde
 
 
 class Recorded(NamedTuple):
-    """What is never another of an order; the amount is in minor units of `currency`."""
+    """What an order keeps for ever; the amount is in minor units of `currency`."""
 
     customer_id: str
     outcome: Outcome

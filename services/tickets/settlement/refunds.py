@@ -19,11 +19,11 @@ REASON_IN_LIMBO = "The payment was booked after the reversal was refused because
 async def refund_late_payments(
     connection: Connection, changes: Changes, before: Iterable[Ticket], paid: Iterable[str]
 ) -> list[Cancellation]:
-    """Cancel those of the tickets `paid` that must not stay so; returns the cancellations, not yet recorded.
+    """Cancel those of the tickets `paid` whose money must go back; returns the cancellations, not yet recorded.
 
-    `before` has the tickets as they were. Those of a cancelled draw that waited in limbo were passed over by its job;
-    it takes care of all others. A ticket that an agent cancelled in limbo was never charged as far as they could know,
-    nor was one whose reversal accounts refused for that.
+    `before` has the tickets as they were before the payments. The money goes back for three kinds of tickets: of a
+    cancelled draw and in limbo until now, so that the draw's job passed them over; cancelled by an agent in limbo, when
+    nothing seemed to be charged; in limbo because accounts refused their reversal for that reason.
     """
     states = {ticket.ticket_id: ticket.state for ticket in before}
     tickets = [ticket for ticket_id in paid if (ticket := changes.ticket(ticket_id)) is not None]
