@@ -200,7 +200,7 @@ def _kept_running(
 
 
 async def _once_migrated(schema: Schema, stop: asyncio.Event, run: Callable[[], Awaitable[None]]) -> None:
-    """Run when the tables are there: events that come before what they are kept in would end as dead letters."""
+    """Run once the tables are there: without them, the events that come would all end as dead letters."""
     while not stop.is_set():
         try:
             await schema.check()

@@ -81,8 +81,9 @@ class Piece(Generic[Row]):
 class Pieces(Generic[Row]):
     """Cuts a job's work into pieces of at most `most` rows, so that no bad row keeps the others from being done.
 
-    A piece that fails is tried again with half as many rows, down to the one row that fails by itself, which is set
-    `aside`, which several may share. Faults that pass, and failures that are no row's, are left to the caller.
+    A piece that fails is tried again with half as many rows, down to the one row that fails by itself: that is set
+    aside for a while. Several may share what they set `aside`. Passing faults, and failures before the job has `taken`
+    any row, are left to the caller.
     """
 
     def __init__(self, job: str, most: int, aside: SetAside[Row] | None = None) -> None:

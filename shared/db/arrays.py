@@ -22,7 +22,7 @@ def array(values: Collection[str | int | datetime | None]) -> str:
 
 
 def typed_array(kind: str, values: Collection[Any]) -> str:
-    """The same for elements of the PostgreSQL type `kind`: `bytea` and `uuid` too."""
+    """An array as by `array`, of the PostgreSQL type `kind`, which may also be `bytea` or `uuid`."""
     if kind == "bytea":
         return f"{{{','.join(['null' if value is None else _octets(value) for value in values])}}}"
     if kind == "uuid":

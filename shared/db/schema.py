@@ -31,7 +31,7 @@ class Schema:
         self._was_told = False
 
     async def check(self) -> None:
-        """Return when all are applied, which is asked until it was so once.
+        """Return if all are applied; once they were, the database is not asked again.
 
         Raises:
             SchemaBehindError: some are not.

@@ -24,7 +24,7 @@ _HEADER = ("section", "customer_id", "row", "field", "value")
 
 
 async def one_id(_: Connection, customer_id: str) -> Sequence[str]:
-    """Of a service that knows customers only by the one id that events name."""
+    """The ids in a service that knows each customer only by the one id that events name."""
     return [customer_id]
 
 

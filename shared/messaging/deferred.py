@@ -18,7 +18,7 @@ def _record(
 
 
 async def parked_keys(connection: Connection, *, consumer: str, keys: Sequence[str]) -> set[str]:
-    """Which of the keys are parked; held so, and the others so, until the transaction ends.
+    """Which of the keys are parked; they stay so until the transaction ends.
 
     The share lock makes a replay that is about to release a key wait, so that no event is parked behind its back.
     """

@@ -38,7 +38,7 @@ class _PartitionRecords(fetcher.PartitionRecords):  # type: ignore[misc] # aioka
 
 
 class _TolerantRecords:
-    """The batches that end behind `offset`: of those before it all is known."""
+    """The batches that end after `offset`; the others were read already."""
 
     def __init__(self, data: bytes, offset: int) -> None:
         self._rest = _MemoryRecordsPy(data)

@@ -54,7 +54,7 @@ class Lane:
         self._on_change = on_change
         self._look_again = look_again
         self._records: list[Any] = []
-        # Stands for what no consumer is given, before all records.
+        # Stands for what no consumer is given; it comes before all records.
         self._unseen: Ignored | None = None
         self._bytes = 0
         self._pause = FIRST_PAUSE
@@ -71,7 +71,7 @@ class Lane:
 
     @property
     def room(self) -> int:
-        """How many more records it takes; 0 while it would be few, and as long as it does not know where it stands."""
+        """How many more records it takes: 0 while there is room for only a few, and until its offset is known."""
         room = self._limit - len(self._records)
         return room if self.offset is not None and 2 * room >= self._limit and self._bytes < FULL_BYTES else 0
 
@@ -86,9 +86,9 @@ class Lane:
         self._on_change()
 
     def pass_over(self, position: int) -> None:
-        """While it is idle: nothing before `position` is for consumers, such as markers of a publisher's transactions.
+        """Move on to `position` while idle: what is before it Kafka keeps for itself, such as markers of transactions.
 
-        It would seem to be behind for ever, and to have lost what Kafka deletes some day.
+        Otherwise the lane would seem to lag for ever, and to have lost records when Kafka deletes those.
         """
         if self.offset is not None and self.offset < position:
             nothing = Record(self._topic, self.partition.partition, position - 1, None, (), None)
@@ -120,7 +120,7 @@ class Lane:
         _applied.labels(self._topic).inc(len(applied.decoded))
 
     async def restart(self, *, alone: bool) -> None:
-        """Read again from what is stored, after a pause that grows: it decides whether a lost commit happened."""
+        """Begin again, after a growing pause, at the stored offset: it tells whether a commit in doubt took place."""
         _retries.labels(self._topic).inc()
         await self.stop()
         self.offset = None

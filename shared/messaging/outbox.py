@@ -86,7 +86,7 @@ async def insert_outbox(connection: Connection, rows: Sequence[OutboxRow]) -> No
 
 
 def outbox_insertion(rows: Sequence[OutboxRow]) -> Statement | None:
-    """The same for few rows, to go with other statements. None for rows with headers of their own."""
+    """The statement that inserts a few rows, to run together with others; None for rows with headers of their own."""
     if any(row.headers is not None for row in rows):
         return None
     return insertion("outbox", _COLUMNS, [row[:-1] for row in rows])

@@ -183,9 +183,10 @@ class Processor:
         decoded: Sequence[Decoded],
         apply: Callable[[Transaction, Sequence[Received[Event]]], Awaitable[object]],
     ) -> list[Received[Event]]:
-        """Apply what was not applied before and returns it; set aside what cannot be and what must wait behind it.
+        """Apply the events that were not applied before, and return them.
 
-        An event is claimed when it is applied. What is parked or waits is not: its copies are known when it is let go.
+        What cannot be decoded becomes a dead letter; events behind a letter of their customer are parked. Only what is
+        applied is claimed in the inbox: copies of what is parked or waits are recognised when that is let go.
         """
         halted = await self._halted(transaction, decoded)
         ready: list[Received[Event]] = []

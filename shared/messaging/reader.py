@@ -10,10 +10,10 @@ LOOK_EVERY_SECONDS = 1.0
 
 
 class Reader:
-    """One read for all partitions: aiokafka wakes every read that waits for each answer of a broker.
+    """Reads all partitions with one call at a time: of several, each answer of a broker would wake all.
 
-    It reads all the time: while any partition has records that nobody took, aiokafka asks their broker for nothing
-    more, for a tenth of a second each time, and that would hold up all others.
+    It never pauses: while aiokafka holds records that nobody has taken, it asks their broker for no more, and looks
+    again only after a tenth of a second. That would hold up all other partitions of the broker.
     """
 
     def __init__(self, client: Any) -> None:
@@ -22,7 +22,7 @@ class Reader:
         self._next_look = 0.0
 
     def look_again(self) -> None:
-        """What is being read was asked for by partitions that are not the ones to be read now."""
+        """Read anew: other partitions want records now than when the call that waits was made."""
         if self._read is not None:
             # Records are handed out at the end of a read that is not interrupted any more, so none get lost.
             self._read.cancel()
@@ -44,7 +44,7 @@ class Reader:
             self.look_again()
 
     async def _pass_over(self, lanes: Iterable[Lane]) -> None:
-        """Each second, let lanes that have nothing to do know how far there is nothing for them."""
+        """Tell idle lanes, once a second, up to which position there is nothing for them."""
         now = asyncio.get_running_loop().time()
         if now < self._next_look:
             return

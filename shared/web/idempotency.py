@@ -88,7 +88,7 @@ async def claim(
 ) -> list[RenderedReply[Any] | Problem | None]:
     """For each request in order the answer without acting: a replay, 422 `idempotency_key_reused`, or None.
 
-    The requests differ in (scope, key): those of one process that do not wait for each other anyway.
+    No two of the requests have the same (scope, key): of two such in one process `InFlight` lets the second wait.
     """
     rows = await connection.fetch(
         _CLAIM, [request.scope for request in requests], [request.key for request in requests]
