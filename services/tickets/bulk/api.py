@@ -1,6 +1,7 @@
 """Operations on bulk cancellations, and cancelling a draw, which starts one."""
 
 from collections.abc import Callable
+from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Annotated, Self
 
@@ -105,7 +106,7 @@ class BulkView(ResponseModel):
         """The job as it is shown."""
         progress = progress or Progress()
         return cls(
-            **{name: getattr(bulk, name) for name in Bulk.__slots__},
+            **asdict(bulk),
             total=progress.total,
             done=progress.accepted + sum(progress.refused.values()),
             accepted=progress.accepted,
