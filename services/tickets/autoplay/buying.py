@@ -9,7 +9,7 @@ from services.tickets.autoplay.attempt_store import Attempt, insert_attempts
 from services.tickets.autoplay.domain import Autoplay, Changes, Entry, Event, Fact
 from services.tickets.autoplay.events import announcements, purchase
 from services.tickets.autoplay.run_store import claim_runs
-from services.tickets.autoplay.runs import Circumstances, NotRun, Run, RunState, obstacle, plays
+from services.tickets.autoplay.runs import Circumstances, NotRun, Run, RunState, offer_for, plays
 from services.tickets.autoplay.schedule import Draw
 from services.tickets.autoplay.surroundings_store import CustomerFacts, customers
 from services.tickets.draws.domain import Offer
@@ -83,8 +83,8 @@ class Purchases:
 
 
 def _new_run(autoplay: Autoplay, draw: Draw, around: Circumstances) -> Run:
-    against = obstacle(autoplay, draw, around)
     run = Run(autoplay.autoplay_id, autoplay.customer_id, draw, RunState.MISSED, around.now)
-    if isinstance(against, NotRun) or around.offer is None:
-        return replace(run, code=against.code, reason=against.reason) if against else run
-    return run.bought(around.now, around.offer.price * autoplay.terms.games, around.offer.currency)
+    offer = offer_for(autoplay, draw, around)
+    if isinstance(offer, NotRun):
+        return replace(run, code=offer.code, reason=offer.reason)
+    return run.bought(around.now, offer.price * autoplay.terms.games, offer.currency)

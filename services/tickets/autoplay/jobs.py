@@ -11,7 +11,7 @@ from services.tickets.autoplay.buying import Purchases
 from services.tickets.autoplay.domain import Autoplay, Changes, Entry, Event, Fact
 from services.tickets.autoplay.events import announcements
 from services.tickets.autoplay.run_store import RunKey
-from services.tickets.autoplay.runs import DRAW_CLOSED, Circumstances, NotRun, Run, RunEvent, RunState, obstacle
+from services.tickets.autoplay.runs import DRAW_CLOSED, Circumstances, NotRun, Run, RunEvent, RunState, offer_for
 from services.tickets.autoplay.schedule import Draw
 from services.tickets.autoplay.store import Key
 from services.tickets.autoplay.superseding import supersede
@@ -205,14 +205,13 @@ def _next_step(autoplay: Autoplay, run: Run, draw: Draw | None, around: Circumst
         return _decided(run, tickets, around.now)
     if draw is None:
         return _given_up(run, RunEvent.GIVEN_UP, NotRun("draw_cancelled", "The draw is cancelled"), around.now)
-    against = obstacle(autoplay, draw, around)
-    if against is not None:
-        event = RunEvent.DRAW_CLOSED if against.code == DRAW_CLOSED else RunEvent.GIVEN_UP
-        return _given_up(run, event, against, around.now)
-    if not autoplay.runs or tickets != _REFUSED or around.offer is None:
+    offer = offer_for(autoplay, draw, around)
+    if isinstance(offer, NotRun):
+        event = RunEvent.DRAW_CLOSED if offer.code == DRAW_CLOSED else RunEvent.GIVEN_UP
+        return _given_up(run, event, offer, around.now)
+    if not autoplay.runs or tickets != _REFUSED:
         return None
-    cost = around.offer.price * autoplay.terms.games
-    return replace(run, draw=draw).bought(around.now, cost, around.offer.currency)
+    return replace(run, draw=draw).bought(around.now, offer.price * autoplay.terms.games, offer.currency)
 
 
 def _decided(run: Run, tickets: set[str], now: datetime) -> Run | None:

@@ -179,8 +179,8 @@ def plays(autoplay: Autoplay, draw: Draw, around: Circumstances) -> bool:
     )
 
 
-def obstacle(autoplay: Autoplay, draw: Draw, around: Circumstances) -> NotRun | None:
-    """What stands against buying a draw that is played, None when nothing does."""
+def offer_for(autoplay: Autoplay, draw: Draw, around: Circumstances) -> Offer | NotRun:
+    """The offer to buy for a draw that is played, or why it is not bought."""
     if draw.closes_at <= around.now:
         return NotRun(DRAW_CLOSED, f"Draw {draw.number} closed before its tickets were bought")
     if not around.customer_active:
@@ -191,4 +191,4 @@ def obstacle(autoplay: Autoplay, draw: Draw, around: Circumstances) -> NotRun | 
     cost = offer.price * autoplay.terms.games
     if cost > MOST or (limit is not None and around.spent + cost > limit):
         return NotRun("spending_limit", "The cost exceeds what is left of the spending limit of this calendar month")
-    return None
+    return offer
