@@ -21,9 +21,9 @@ from services.tickets.held import SECTIONS
 from services.tickets.lifecycle.api import TicketsApi
 from services.tickets.limbo.api import LimboApi
 from services.tickets.limbo.jobs import limbo_gauges
+from services.tickets.orders import events as purchases
 from services.tickets.orders.api import OrdersApi
-from services.tickets.orders.events import PurchaseEvents
-from services.tickets.prizes.events import PrizeEvents
+from services.tickets.prizes import events as prizes
 from services.tickets.settings import TicketsSettings
 from services.tickets.settlement.events import BalanceEvents
 from services.tickets.settlement.jobs import OverduePayments
@@ -74,8 +74,8 @@ def build(context: Context[TicketsSettings]) -> Parts:
             LimboApi(context.unit_of_work),
         ),
         handlers=[
-            *PurchaseEvents().handlers(),
-            *PrizeEvents().handlers(),
+            *purchases.handlers(),
+            *prizes.handlers(),
             *balances.handlers(),
             *CustomerEvents(_forget).handlers(),
         ],

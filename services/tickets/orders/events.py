@@ -1,4 +1,4 @@
-"""Consumes purchases, publishes the tickets that were bought."""
+"""Consumes purchases, publishes the tickets that were bought. A purchase id is taken once, whatever event brings it."""
 
 from collections.abc import Collection, Sequence
 from typing import TypeVar
@@ -16,47 +16,44 @@ from shared.messaging import AnyHandler, Batch, Handler, Received
 PurchaseT = TypeVar("PurchaseT", PurchaseCompleted, PurchaseFailed)
 
 
-class PurchaseEvents:
-    """Handlers of the topic `purchases`. A purchase id is taken once for ever, whatever event brings it."""
+def handlers() -> list[AnyHandler]:
+    """What this feature consumes. Purchases do not depend on each other, so a dead letter holds nothing up."""
+    return [
+        Handler(PurchaseCompleted, record_completed, ordered=False),
+        Handler(PurchaseFailed, record_failed, ordered=False),
+    ]
 
-    def handlers(self) -> list[AnyHandler]:
-        """Purchases do not depend on each other, so a dead letter holds nothing up."""
-        return [
-            Handler(PurchaseCompleted, self.completed, ordered=False),
-            Handler(PurchaseFailed, self.failed, ordered=False),
-        ]
 
-    async def completed(self, batch: Batch[PurchaseCompleted]) -> None:
-        """Record the orders with their tickets, and let go what waits for them."""
-        fresh, failed = await _record(batch, Outcome.COMPLETED)
-        new = [_new_order(event.data) for event in fresh]
-        lost = {order.order.order_id for order in await store.insert_tickets(batch.connection, new)}
-        if put_back := [order for order_id, order in failed.items() if order_id in lost]:
-            await store.insert_orders(batch.connection, put_back)
-        kept = []
-        for event, order in zip(fresh, new, strict=True):
-            if event.data.purchase_id in lost:
-                batch.reject(event, "ticket_id_taken", f"order {order.order.order_id}: a ticket is another order's")
-            else:
-                kept.append((event, order))
-        await store.start_timelines(
-            batch.connection, [(order, Purchase(event.id, event.source)) for event, order in kept]
-        )
-        await learn(batch.connection, [order for _, order in kept])
-        draws = {(ticket.lottery, ticket.draw_number) for _, order in kept for ticket in order.tickets}
-        await go_on(batch.connection, draws)
-        await _learn_names(batch, [event for event, _ in kept])
-        for event, _ in kept:
-            batch.publish(_tickets_purchased(event.data), cause=event)
-        batch.arrived(*(cause_of(event.data.purchase_id) for event, _ in kept))
-        batch.arrived(*(cause_of_ticket(ticket.ticket_id) for _, order in kept for ticket in order.tickets))
+async def record_completed(batch: Batch[PurchaseCompleted]) -> None:
+    """Record the orders with their tickets, and let go what waits for them."""
+    fresh, failed = await _record(batch, Outcome.COMPLETED)
+    new = [_new_order(event.data) for event in fresh]
+    lost = {order.order.order_id for order in await store.insert_tickets(batch.connection, new)}
+    if put_back := [order for order_id, order in failed.items() if order_id in lost]:
+        await store.insert_orders(batch.connection, put_back)
+    kept = []
+    for event, order in zip(fresh, new, strict=True):
+        if event.data.purchase_id in lost:
+            batch.reject(event, "ticket_id_taken", f"order {order.order.order_id}: a ticket is another order's")
+        else:
+            kept.append((event, order))
+    await store.start_timelines(batch.connection, [(order, Purchase(event.id, event.source)) for event, order in kept])
+    await learn(batch.connection, [order for _, order in kept])
+    draws = {(ticket.lottery, ticket.draw_number) for _, order in kept for ticket in order.tickets}
+    await go_on(batch.connection, draws)
+    await _learn_names(batch, [event for event, _ in kept])
+    for event, _ in kept:
+        batch.publish(_tickets_purchased(event.data), cause=event)
+    batch.arrived(*(cause_of(event.data.purchase_id) for event, _ in kept))
+    batch.arrived(*(cause_of_ticket(ticket.ticket_id) for _, order in kept for ticket in order.tickets))
 
-    async def failed(self, batch: Batch[PurchaseFailed]) -> None:
-        """Record the orders that were not taken, with the reason; they have no tickets."""
-        fresh, _ = await _record(batch, Outcome.FAILED)
-        await _learn_names(batch, fresh)
-        await erase_failures(batch.connection, sorted({event.key for event in fresh}))
-        batch.arrived(*(cause_of(event.data.purchase_id) for event in fresh))
+
+async def record_failed(batch: Batch[PurchaseFailed]) -> None:
+    """Record the orders that were not taken, with the reason; they have no tickets."""
+    fresh, _ = await _record(batch, Outcome.FAILED)
+    await _learn_names(batch, fresh)
+    await erase_failures(batch.connection, sorted({event.key for event in fresh}))
+    batch.arrived(*(cause_of(event.data.purchase_id) for event in fresh))
 
 
 def cause_of(order_id: str) -> str:

@@ -1,4 +1,7 @@
-"""Consumes prizes that were paid out: their tickets can be cancelled no more."""
+"""Consumes prizes that were paid out: their tickets can be cancelled no more.
+
+A prize id counts once, whatever event brings it.
+"""
 
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
@@ -16,25 +19,23 @@ from shared.messaging import AnyHandler, Batch, Handler, Received
 TICKET_WAIT = timedelta(days=1)
 
 
-class PrizeEvents:
-    """Handlers of the prizes on the topic `purchases`. A prize id counts once for ever, whatever event brings it."""
+def handlers() -> list[AnyHandler]:
+    """What this feature consumes. Prizes do not depend on each other, so a dead letter holds nothing up."""
+    return [Handler(PrizePaid, record_prizes, ordered=False)]
 
-    def handlers(self) -> list[AnyHandler]:
-        """Prizes do not depend on each other, so a dead letter holds nothing up."""
-        return [Handler(PrizePaid, self.paid, ordered=False)]
 
-    async def paid(self, batch: Batch[PrizePaid]) -> None:
-        """Record the prizes and note them on their tickets, whatever the status of these; it stays as it is."""
-        found = await tickets_by_id(batch.connection, sorted({event.data.ticket_id for event in batch.events}))
-        tickets = {ticket.ticket_id: ticket for ticket in found}
-        for event in batch.events:
-            if not _is_of_owner(event, tickets):
-                _set_aside(batch, event, is_known=event.data.ticket_id in tickets)
-        fresh = await _record(batch, [event for event in batch.events if _is_of_owner(event, tickets)])
-        changes = Changes(found)
-        for event in fresh:
-            changes.apply(event.data.ticket_id, _fact(event))
-        await save_changes(batch.connection, changes.made)
+async def record_prizes(batch: Batch[PrizePaid]) -> None:
+    """Record the prizes and note them on their tickets, whatever the status of these; it stays as it is."""
+    found = await tickets_by_id(batch.connection, sorted({event.data.ticket_id for event in batch.events}))
+    tickets = {ticket.ticket_id: ticket for ticket in found}
+    for event in batch.events:
+        if not _is_of_owner(event, tickets):
+            _set_aside(batch, event, is_known=event.data.ticket_id in tickets)
+    fresh = await _record(batch, [event for event in batch.events if _is_of_owner(event, tickets)])
+    changes = Changes(found)
+    for event in fresh:
+        changes.apply(event.data.ticket_id, _fact(event))
+    await save_changes(batch.connection, changes.made)
 
 
 def _is_of_owner(event: Received[PrizePaid], tickets: Mapping[str, Ticket]) -> bool:
