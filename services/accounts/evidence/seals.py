@@ -2,15 +2,14 @@
 
 import hmac
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from hashlib import sha256
 from typing import NamedTuple
 
+from services.accounts.ledger.chain import microseconds
+
 # What comes before the first seal.
 NOTHING = b""
-
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_MICROSECOND = timedelta(microseconds=1)
 
 
 class Heads(NamedTuple):
@@ -32,5 +31,5 @@ def root_of(heads: Heads) -> bytes:
 
 def seal_hash(key: bytes, before: bytes, *, seal: int, sealed_at: datetime, root: bytes) -> bytes:
     """HMAC-SHA-256 under the key, which may be empty, over the hash of the seal before and what this one holds."""
-    about = f"{seal} {(sealed_at - _EPOCH) // _MICROSECOND} ".encode()
+    about = f"{seal} {microseconds(sealed_at)} ".encode()
     return hmac.digest(key, before + about + root, "sha256")

@@ -16,13 +16,15 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 
 
+def microseconds(moment: datetime) -> int:
+    """A time as it is hashed: microseconds since 1970."""
+    return (moment - _EPOCH) // _MICROSECOND
+
+
 def content(entry: Entry) -> bytes:
     """The line as the bytes that are hashed: a JSON array of its columns, times in microseconds since 1970."""
     customer_id, seq, entry_id, occurred_at, recorded_at, *rest = entry
-    return orjson.dumps(
-        [customer_id, seq, str(entry_id), (occurred_at - _EPOCH) // _MICROSECOND,
-         (recorded_at - _EPOCH) // _MICROSECOND, *rest]
-    )  # fmt: skip
+    return orjson.dumps([customer_id, seq, str(entry_id), microseconds(occurred_at), microseconds(recorded_at), *rest])
 
 
 def hash_of(before: bytes, entry: Entry) -> bytes:
