@@ -38,6 +38,7 @@ _BACK = "The money is back already: cancel."
 _FREE = "No money was taken: cancel. Retry if the payment has been booked since."
 _WON = "A prize on it was paid out, so that it cannot be cancelled: confirm it as paid."
 _NO_DRAW = "Its draw is cancelled: cancel. What was charged, or still is, is credited back."
+_FULL = "The account cannot take more: pay out from it, then retry."
 _BY_HAND = "Accounts cannot credit this: adjust the balance there by hand if it is owed, then cancel."
 
 
@@ -53,7 +54,7 @@ def suggest(ticket: Ticket) -> tuple[Resolution, str]:
         return Resolution.CONFIRM_PAID, _WON
     code = ticket.limbo.code
     if ticket.state is State.LIMBO_REVERSAL_REFUSED:
-        return Resolution.CANCEL_AND_REFUND, _why_no_reversal(code)
+        return _without_reversal(code)
     if ticket.draw_cancelled:
         return Resolution.CANCEL_AND_REFUND, _NO_DRAW
     if ticket.state is State.LIMBO_PAYMENT_OVERDUE:
@@ -63,10 +64,13 @@ def suggest(ticket: Ticket) -> tuple[Resolution, str]:
     return Resolution.CANCEL_AND_REFUND, _CLOSED if code == "insufficient_balance" else _NO_PAYMENT
 
 
-def _why_no_reversal(code: str) -> str:
+def _without_reversal(code: str) -> tuple[Resolution, str]:
+    # Nothing can be credited by hand either, so to cancel would keep the money.
+    if code == "balance_limit":
+        return Resolution.RETRY, _FULL
     if code == "already_reversed":
-        return _BACK
-    return _FREE if code in NOTHING_CHARGED else _BY_HAND
+        return Resolution.CANCEL_AND_REFUND, _BACK
+    return Resolution.CANCEL_AND_REFUND, _FREE if code in NOTHING_CHARGED else _BY_HAND
 
 
 def was_charged(state: State, code: str) -> bool:

@@ -34,11 +34,13 @@ async def overdue(partition: Partition) -> None:
     await OverduePayments(partition.unit_of_work, timeout=timedelta(0)).sweep()
 
 
-async def to_reversal_refused(partition: Partition, api: ApiClient, ticket: str = "t1") -> str:
+async def to_reversal_refused(
+    partition: Partition, api: ApiClient, ticket: str = "t1", code: str = "already_reversed"
+) -> str:
     await partition.deliver(purchase("c1", "o1", ticket), debited("c1", "o1"))
     await api.post(f"/v1/tickets/{ticket}/cancellation", {"reason": "wrong draw", "confirm": True}, key="cancel")
     cancellation = str((await api.get(f"/v1/tickets/{ticket}/cancellation")).body["cancellation_id"])
-    await partition.deliver(reversal_refused("c1", cancellation))
+    await partition.deliver(reversal_refused("c1", cancellation, code=code))
     return cancellation
 
 
@@ -170,6 +172,15 @@ async def test_a_refused_reversal_is_asked_for_again(partition: Partition, api: 
     assert await states(partition) == {"t1": "cancelled"}
     view = (await api.get("/v1/tickets/t1/cancellation")).body
     assert (view["cancellation_id"], view["state"]) == (second, "completed")
+
+
+async def test_a_reversal_that_the_balance_had_no_room_for_is_best_asked_for_again(
+    partition: Partition, api: ApiClient
+) -> None:
+    await to_reversal_refused(partition, api, code="balance_limit")
+    limbo = (await api.get("/v1/tickets/t1")).body["limbo"]
+    assert (limbo["code"], limbo["suggested_action"]) == ("balance_limit", "retry")
+    assert (await resolve(api, "t1", limbo["suggested_action"])).body["status"] == "cancelling"
 
 
 async def test_the_refusal_of_an_earlier_reversal_that_comes_again_refuses_no_later_one(
