@@ -98,9 +98,20 @@ def _parse(document: bytes) -> dict[str | None, jwt.PyJWK]:
         ]
     except (KeyError, TypeError, AttributeError) as error:
         raise ValueError("the document is not a JWKS") from error
-    keys: dict[str | None, jwt.PyJWK] = {entry.get("kid"): jwt.PyJWK(entry) for entry in entries}
+    keys = {entry.get("kid"): key for entry in entries if (key := _key(entry)) is not None}
     if not keys:
         raise ValueError("the JWKS has no usable key")
     if len(keys) == 1:
         keys[None] = next(iter(keys.values()))
     return keys
+
+
+def _key(entry: dict[str, Any]) -> jwt.PyJWK | None:
+    """The key, None for one that is not usable here: an issuer may have others beside it (RFC 7517, 5)."""
+    try:
+        if not isinstance(entry.get("kid"), str | None):
+            raise TypeError("its id is no text")
+        return jwt.PyJWK(entry)
+    except (jwt.PyJWTError, ValueError, TypeError) as error:
+        log.warning("a signing key is passed over", key_id=str(entry.get("kid")), reason=str(error)[:100])
+        return None

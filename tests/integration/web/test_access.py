@@ -149,6 +149,21 @@ async def test_without_keys_the_service_cannot_answer(document: dict[str, Any]) 
             await verifier.authenticate(f"Bearer {token()}")
 
 
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"kty": "EC", "crv": "brainpoolP256r1", "x": "AA", "y": "AA", "kid": "curve"},
+        {"kty": "RSA", "alg": "RSA-OAEP", "n": "AQAB", "e": "AQAB", "kid": "encrypts"},
+        {"kty": "OKP", "crv": "X25519", "x": "AAAA", "kid": "agrees"},
+        {"kty": "RSA", "kid": "broken"},
+        {**generate_signing_key()[1]["keys"][0], "kid": ["a"]},
+    ],
+)
+async def test_a_key_that_is_not_usable_does_not_spoil_the_others(other: dict[str, Any]) -> None:
+    async with Issuer({"keys": [other, *JWKS["keys"]]}).verifier() as verifier:
+        assert (await verifier.authenticate(f"Bearer {token()}")).role is Role.ADMINISTRATOR
+
+
 async def test_a_file_url_that_names_nothing(tmp_path: Path) -> None:
     verifier = TokenVerifier(KeySet((tmp_path / "none.json").as_uri()), issuer=ISSUER, audience=AUDIENCE)
     with pytest.raises(Problem, match="503 service_unavailable"):
