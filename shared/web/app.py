@@ -35,7 +35,8 @@ def build_app(
 
     Args:
         operations: from `operations_of(...)`.
-        ready_checks: by name; each is awaited by `/health/ready` and passes when it returns.
+        ready_checks: by name; each is awaited by `/health/ready` and passes when it returns. So are the keys that
+            sign tokens, as `keys`.
 
     Raises:
         ValueError: two operations share an id, or a method and path.
@@ -56,7 +57,8 @@ def build_app(
             app.router.add_route(method, operation.declared.path, dispatcher.handle, expect_handler=_expect)
             app[SHORTCUT].routes.add(method, operation.declared.path, dispatcher)
     document = partial(build_openapi, title=title, version=version, description=description, operations=operations)
-    app.add_routes([*Health(ready_checks or {}).routes(), *documentation_routes(document)])
+    health = Health({**(ready_checks or {}), "keys": keys.check})
+    app.add_routes([*health.routes(), *documentation_routes(document)])
     return app
 
 

@@ -57,6 +57,13 @@ class KeySet:
             )
         return self._keys.get(key_id)
 
+    async def check(self) -> None:
+        """Raises RuntimeError as long as there were never any keys: no request with a token can be answered."""
+        if not self._keys:
+            await self._refresh()
+        if not self._keys:
+            raise RuntimeError("no keys that sign tokens could be fetched yet")
+
     async def warm(self, _app: object) -> None:
         """Fetch at the start of an application: wrong addresses are told in the log before the first token comes."""
         await self._refresh()

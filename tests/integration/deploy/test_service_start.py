@@ -61,7 +61,12 @@ async def test_without_its_stores_it_waits_not_ready_and_stops_when_asked(tmp_pa
         await eventually(lambda: _readiness(client, refused))
     assert process.returncode == 0
     lines = _lines(logs)
-    assert {line["check"] for line in lines if line["event"] == "not ready"} == {"database", "schema", "consumer"}
+    assert {line["check"] for line in lines if line["event"] == "not ready"} == {
+        "database",
+        "schema",
+        "consumer",
+        "keys",
+    }
     # Whoever alerts on errors would be woken by each start.
     assert {line["level"] for line in lines if line.get("route") == "/health/ready"} == {"info"}
     assert lines[-1]["event"] == "stopped"

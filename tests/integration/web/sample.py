@@ -173,10 +173,9 @@ def settings_for(jwks: Path, **changes: str) -> ServiceSettings:
         database_url=SecretStr("postgresql://unused"),
         kafka_bootstrap_servers="unused",
         http_port=0,
-        auth_jwks_url=jwks.as_uri(),
         auth_issuer=ISSUER,
         auth_audience=AUDIENCE,
-        **changes,  # type: ignore[arg-type]
+        **{"auth_jwks_url": jwks.as_uri(), **changes},  # type: ignore[arg-type]
     )
 
 

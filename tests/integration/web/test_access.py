@@ -170,6 +170,22 @@ async def test_a_file_url_that_names_nothing(tmp_path: Path) -> None:
         await verifier.authenticate(f"Bearer {token()}")
 
 
+async def test_a_process_is_not_ready_before_it_has_had_keys(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr("shared.web.jwks.RETRY_SECONDS", 0.0)
+    jwks = tmp_path / "none.json"
+    async with running(SampleApi(), tmp_path, auth_jwks_url=jwks.as_uri()) as client:
+        async with client.get("/health/ready") as response:
+            assert (response.status, (await response.json())["failed"]) == (503, ["keys"])
+        jwks.write_text(json.dumps(JWKS))
+        async with client.get("/health/ready") as response:
+            assert response.status == 200
+        # An issuer that is away for a while takes nobody out of service.
+        jwks.unlink()
+        monkeypatch.setattr("shared.web.jwks.MAX_AGE_SECONDS", -1.0)
+        async with client.get("/health/ready") as response:
+            assert response.status == 200
+
+
 async def test_a_token_is_refused_from_the_moment_it_expires(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     (tmp_path / "jwks.json").write_text(json.dumps(JWKS))
     verifier = TokenVerifier(KeySet((tmp_path / "jwks.json").as_uri()), issuer=ISSUER, audience=AUDIENCE)

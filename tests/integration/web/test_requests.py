@@ -179,13 +179,20 @@ async def test_health_names_what_is_not_ready(tmp_path: Path, monkeypatch: pytes
     async with running(SampleApi(), tmp_path, checks) as client:
         async with client.get("/health/ready") as response:
             assert response.status == 200
-            assert await response.json() == {"status": "ready", "checks": {"database": "ok", "broker": "ok"}}
+            assert await response.json() == {
+                "status": "ready",
+                "checks": {"database": "ok", "broker": "ok", "keys": "ok"},
+            }
         broken |= checks.keys()
         async with client.get("/health/ready") as response:
             assert response.status == 503
             document = await response.json()
             assert document["failed"] == ["broker", "database"]
-            assert document["checks"] == {"database": "ConnectionRefusedError", "broker": "timed out"}
+            assert document["checks"] == {
+                "database": "ConnectionRefusedError",
+                "broker": "timed out",
+                "keys": "ok",
+            }
         async with client.get("/health/live") as response:
             assert response.status == 200
 
