@@ -9,6 +9,7 @@ from types import TracebackType
 from typing import Self
 
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
 
 out = Console(highlight=False)
@@ -63,6 +64,11 @@ class LiveProgress:
         self._display.update(self._sized[title], completed=done)
         if done >= total:
             self._display.remove_task(self._sized.pop(title))
+
+
+def told(text: str) -> str:
+    """What others wrote, as it may be printed: nothing in it is markup, and no terminal obeys it."""
+    return escape("".join(each if each.isprintable() else repr(each)[1:-1] for each in text))
 
 
 def show_error(message: str) -> None:

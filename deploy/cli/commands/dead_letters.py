@@ -14,7 +14,7 @@ import typer
 from rich.table import Column, Table
 
 from deploy.cli.connection import operator_token, service_url
-from deploy.cli.console import err, out
+from deploy.cli.console import err, out, told
 from deploy.local.errors import StackError
 
 T = TypeVar("T")
@@ -67,7 +67,8 @@ def _print_groups(groups: list[dict[str, Any]]) -> None:
     table = Table(Column("group", no_wrap=True, min_width=16), "letters", *folded, box=None)
     for each in groups:
         reason = f"{each['code']}: {each['sample_detail']}"
-        table.add_row(each["fingerprint"], str(each["count"]), each["topic"], each["event_type"] or "-", reason)
+        cells = map(told, (each["topic"], each["event_type"] or "-", reason))
+        table.add_row(each["fingerprint"], str(each["count"]), *cells)
     out.print(table)
 
 
@@ -153,10 +154,23 @@ class _Client:
                 method, self.url + _PATH + path, headers=self._headers | (headers or {}), **options
             ) as response,
         ):
-            body = await response.json(content_type=None)
+            body = _object(await response.read())
+            if body is None:
+                raise StackError(
+                    f"{self.url} answers {response.status}, but not as a service does: is it the right URL?"
+                )
             if response.status >= 300:
                 raise StackError(_problem(body))
             return body
+
+
+def _object(content: bytes) -> Any:
+    """The JSON object, None for anything else: a proxy answers with a page when nothing is behind it."""
+    try:
+        found = json.loads(content)
+    except ValueError:
+        return None
+    return found if isinstance(found, dict) else None
 
 
 def _problem(body: dict[str, Any]) -> str:

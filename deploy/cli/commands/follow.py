@@ -8,10 +8,9 @@ from typing import Annotated, Any, TypeGuard
 
 import orjson
 import typer
-from rich.markup import escape
 
 from deploy.cli.connection import BootstrapServers, kafka_settings, run_kafka
-from deploy.cli.console import err, out
+from deploy.cli.console import err, out, told
 from deploy.local.errors import StackError
 from shared.messaging import KafkaSettings, Received
 from shared.messaging.cloudevents import payload_of
@@ -79,7 +78,7 @@ async def _show(
     kafka: KafkaSettings, topic: str, wanted: _Filter, *, from_beginning: bool, to_present: bool, as_json: bool
 ) -> None:
     if not from_beginning:
-        err.print(f"[dim]Waiting for events on {escape(topic)}; Ctrl-C ends.[/]")
+        err.print(f"[dim]Waiting for events on {told(topic)}; Ctrl-C ends.[/]")
     async for item in follow_topic(kafka, topic, from_beginning=from_beginning, to_present=to_present):
         if wanted.takes(item):
             line = _as_json(item) if as_json else _as_text(item)
@@ -101,15 +100,13 @@ def _as_text(item: Shown) -> str:
     record = item.record
     place = f"[dim]{record.partition}/{record.offset}[/]"
     died = record.header("dead-letter-code")
-    reason = f" [red]{escape(died)}: {escape(record.header('dead-letter-detail') or '')}[/]" if died else ""
+    reason = f" [red]{told(died)}: {told(record.header('dead-letter-detail') or '')}[/]" if died else ""
     if isinstance(item, Received):
         time = item.time.isoformat(timespec="milliseconds") if item.time else "-"
-        data = escape(payload_of(item.data).decode())
+        data = told(payload_of(item.data).decode())
         return f"{place} {time} [cyan]{item.type}[/] [bold]{item.key}[/]{reason} {data}"
     size = len(record.value or b"")
-    return (
-        f"{place} [red]{item.code}[/] {escape(item.detail)} [bold]{escape(_key(item) or '-')}[/]{reason} ({size} bytes)"
-    )
+    return f"{place} [red]{item.code}[/] {told(item.detail)} [bold]{told(_key(item) or '-')}[/]{reason} ({size} bytes)"
 
 
 def _as_json(item: Shown) -> str | None:

@@ -11,12 +11,13 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+from aiohttp import web
 
 from shared.dead_letters import DeadLettersApi
-from shared.web import operations_of
+from shared.web import operations_of, serving
 from tests.support.dead_letters import Faults, Ward, run, ward_of
 from tests.support.http import ApiClient, serving_operations
-from tests.support.poison import violation
+from tests.support.poison import event_headers, payload, record, violation
 from tests.support.stack import Infra
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -63,6 +64,31 @@ async def test_letters_are_listed_and_shown(ward: Ward, api: ApiClient) -> None:
     assert (shown["customer_id"], shown["value"]["encoding"]) == ("c1", "text")
     nothing = await _call(api, "list", "--state", "discarded")
     assert (nothing.stdout, nothing.stderr) == ("", "loyalty has no discarded letters.\n")
+
+
+async def test_what_publishers_wrote_is_shown_as_it_is(ward: Ward, api: ApiClient) -> None:
+    await ward.deliver(record(payload(), event_headers("list[int] [/b] \x1b[2J")))
+    listed = await _call(api, "list")
+    assert listed.returncode == 0, listed.stderr
+    assert "unknown_type: list[int] [/b] \\x1b[2J is no type of event known here" in listed.stdout
+
+
+@pytest.mark.parametrize(
+    ("status", "body"), [(502, "<html>Bad Gateway</html>"), (200, "<html></html>"), (404, ""), (500, "[]")]
+)
+async def test_an_answer_of_something_else_is_told(ward: Ward, api: ApiClient, status: int, body: str) -> None:
+    del ward
+
+    async def answer(_request: web.Request) -> web.Response:
+        return web.Response(status=status, text=body, content_type="text/html")
+
+    proxy = web.Application()
+    proxy.router.add_get("/{path:.*}", answer)
+    async with serving(proxy, "127.0.0.1", 0) as url:
+        api.url = url
+        told = await _call(api, "list")
+    assert told.returncode == 1
+    assert told.stderr == f"{url} answers {status}, but not as a service does: is it the right URL?\n"
 
 
 async def test_letters_are_replayed_and_discarded(ward: Ward, api: ApiClient) -> None:
