@@ -153,11 +153,12 @@ class DeadLettersApi:
         self, ctx: RequestContext, transaction: Transaction, body: SettleGroupRequest, settle: Settle, action: str
     ) -> tuple[list[str], UUID | None]:
         """The states of the letters that nobody else settled meanwhile, and behind which one to go on."""
-        ids = await dead_in_group(transaction.connection, body.fingerprint, after=body.after, limit=body.limit + 1)
-        step = ids[: body.limit]
+        step, has_more = await dead_in_group(
+            transaction.connection, body.fingerprint, after=body.after, limit=body.limit
+        )
         outcomes = await self._settle(ctx, transaction, step, body.note, settle, action)
         states = [outcome.after.state for outcome in outcomes if not outcome.was_settled]
-        return [*states], step[-1] if len(ids) > len(step) else None
+        return [*states], step[-1] if has_more else None
 
     async def _settle_one(
         self, ctx: RequestContext, letter_id: UUID, body: SettleRequest, settle: Settle, action: str

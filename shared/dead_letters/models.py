@@ -47,7 +47,7 @@ class SettleGroupRequest(SettleRequest):
 
     fingerprint: Fingerprint
     after: UUID | None = None
-    limit: int = Field(default=100, ge=1, le=500, description="Letters in this step.")
+    limit: int = Field(default=100, ge=1, le=500, description="Letters in this step; fewer when they are large.")
 
 
 class LetterGroup(ResponseModel):

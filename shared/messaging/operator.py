@@ -17,6 +17,8 @@ from shared.messaging.records import Decoded, Received, Record, Undecodable, hea
 from shared.messaging.unit_of_work import Transaction
 
 LetterState = Literal["dead", "replayed", "discarded"]
+# Of large letters an operator's step takes no more: all of them are in memory until it commits.
+MAX_STEP_BYTES = 16_000_000
 
 _SUMMARY = """id, consumer, topic, partition, record_offset, ordering_key, event_id, event_source, event_type, code,
     detail, fingerprint, state, attempts, created_at, settled_at, settled_by, settled_note"""
@@ -137,17 +139,26 @@ async def get_letter(connection: Connection, letter_id: UUID) -> StoredLetter | 
     return StoredLetter(*row) if row is not None else None
 
 
-async def dead_in_group(connection: Connection, fingerprint: str, *, after: UUID | None, limit: int) -> list[UUID]:
-    """Dead letters of a group, the oldest first; `after` is the letter to go on from."""
+async def dead_in_group(
+    connection: Connection, fingerprint: str, *, after: UUID | None, limit: int
+) -> tuple[list[UUID], bool]:
+    """The oldest dead letters of a group, fewer than `limit` when they are large, and whether there are more.
+
+    `after` is the letter to go on from.
+    """
     rows = await connection.fetch(
-        """select id from dead_letters
-           where state = 'dead' and fingerprint = $1
-             and ($2::uuid is null
-                  or (created_at, id) > (select d.created_at, d.id from dead_letters d where d.id = $2))
-           order by created_at, id limit $3""",
+        """select id, coalesce(sum(bytes) over (order by created_at, id rows between unbounded preceding
+                                                                               and 1 preceding), 0) as before
+           from (select id, created_at, coalesce(octet_length(value), 0) as bytes from dead_letters
+                 where state = 'dead' and fingerprint = $1
+                   and ($2::uuid is null
+                        or (created_at, id) > (select d.created_at, d.id from dead_letters d where d.id = $2))
+                 order by created_at, id limit $3 + 1) as oldest
+           order by created_at, id""",
         fingerprint, after, limit,
     )  # fmt: skip
-    return [row[0] for row in rows]
+    step = [row["id"] for row in rows[:limit] if row["before"] < MAX_STEP_BYTES]
+    return step, len(step) < len(rows)
 
 
 async def replay_letters(

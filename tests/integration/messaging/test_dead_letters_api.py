@@ -170,6 +170,17 @@ async def test_a_group_is_discarded_in_steps_and_written_down(ward: Ward, api: A
     }  # fmt: skip
 
 
+async def test_of_large_letters_a_step_takes_few(ward: Ward, api: ApiClient) -> None:
+    for _ in range(3):
+        await ward.deliver(record(b"\xff" * 9_000_000))
+    fingerprint = (await api.get(f"{LETTERS}/groups")).body["items"][0]["fingerprint"]
+    body: dict[str, object] = {"fingerprint": fingerprint, "note": "sent again, smaller"}
+    first = (await api.post(f"{LETTERS}/discard", body, key="k1")).body
+    assert (first["discarded"], first["next_after"] is None) == (2, False)
+    rest = await api.post(f"{LETTERS}/discard", body | {"after": first["next_after"]}, key="k2")
+    assert rest.body == {"discarded": 1, "next_after": None}
+
+
 async def test_a_group_is_settled_once_by_two_operators_at_once(ward: Ward, api: ApiClient) -> None:
     customers = [f"c{n}" for n in range(6)]
     await _kill(ward, *customers)
