@@ -19,6 +19,7 @@ from shared.tls import client_context
 ENVIRONMENT_PREFIX = "RECOURSE_"
 
 _BROKER = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(:\d{1,5})?")
+_ORIGIN = re.compile(r"[a-z][a-z0-9+.-]*://(\[[0-9a-f:.]+\]|[a-z0-9._-]+)(:\d{1,5})?")
 # How alike two names are that differ in one slip; of the names in docs/configuration.md no two are.
 _SLIP = 0.93
 
@@ -26,6 +27,14 @@ _SLIP = 0.93
 def _brokers(value: str) -> str:
     if not all(_BROKER.fullmatch(each.strip()) for each in value.split(",")):
         raise ValueError("it should be host:port, several separated by commas, without a scheme")
+    return value
+
+
+def _origins(value: str) -> str:
+    if not all(_ORIGIN.fullmatch(each.strip()) for each in value.split(",") if each.strip()):
+        raise ValueError(
+            "it should be origins as browsers name them, https://host or https://host:port in small letters"
+        )
     return value
 
 
@@ -104,7 +113,9 @@ class ServiceSettings(KafkaAccess):
     auth_jwks_url: str = Field(pattern=r"^(https?|file)://")
     auth_issuer: str
     auth_audience: str
-    cors_origins: str = Field(default="", description="Origins that may call from a browser, separated by commas.")
+    cors_origins: Annotated[str, AfterValidator(_origins)] = Field(
+        default="", description="Origins that may call from a browser, separated by commas."
+    )
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     log_format: Literal["json", "text"] = "json"
 

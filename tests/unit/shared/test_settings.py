@@ -90,6 +90,24 @@ def test_an_address_of_kafka_is_taken(monkeypatch: pytest.MonkeyPatch, servers: 
 
 
 @pytest.mark.parametrize(
+    "origins",
+    ["*", "null", "desk.example", "https://desk.example/", "https://desk.example/app", "https://Desk.example"],
+)
+def test_what_no_browser_names_as_its_origin_is_refused(monkeypatch: pytest.MonkeyPatch, origins: str) -> None:
+    monkeypatch.setenv("RECOURSE_CORS_ORIGINS", f"https://ui.example,{origins}")
+    with pytest.raises(SettingsError, match=r"^RECOURSE_CORS_ORIGINS is wrong: it should be origins as browsers name"):
+        load_settings(ServiceSettings)
+
+
+@pytest.mark.parametrize(
+    "origins", ["http://localhost:5173", "https://a.example, https://b.example,", "http://[::1]:80"]
+)
+def test_an_origin_is_taken(monkeypatch: pytest.MonkeyPatch, origins: str) -> None:
+    monkeypatch.setenv("RECOURSE_CORS_ORIGINS", origins)
+    assert load_settings(ServiceSettings).cors_origins == origins
+
+
+@pytest.mark.parametrize(
     ("environment", "told"),
     [
         ({"SECURITY_PROTOCOL": "SASL_SSL"}, "RECOURSE_KAFKA_SASL_USERNAME and _PASSWORD are both needed for SASL_SSL"),
