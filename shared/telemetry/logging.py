@@ -25,6 +25,8 @@ _SENSITIVE_KEY = re.compile(
 _EMAIL = re.compile(r"[^\s@<>\"']{1,64}@[^\s@<>\"']{1,255}\.[A-Za-z]{2,24}")
 # PostgreSQL quotes the values of the row there, in the tracebacks of what it refused.
 _ROW_VALUES = re.compile(r"\nDETAIL:.*?(?=\nHINT:|\n\nThe above exception was|\n\nDuring handling of|\Z)", re.DOTALL)
+# So do the driver with what it cannot encode, and pydantic with what does not fit a model.
+_GIVEN_VALUES = re.compile(r"(?<=input_value=).*(?=, input_type=)|(?P<argument>query argument \$\d+: ).*(?= \()")
 _URL_PASSWORD = re.compile(r"(?<=://)[^\s/@:]*:[^\s/@]*(?=@)")
 
 
@@ -87,7 +89,7 @@ def add_trace(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDi
 
 
 def redact(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
-    """Replace values under telling keys, e-mail addresses and quoted rows in any text, and passwords in URLs."""
+    """Replace values under telling keys, e-mail addresses and quoted values in any text, and passwords in URLs."""
     return {key: _redacted(key, value) for key, value in event.items()}
 
 
@@ -95,12 +97,17 @@ def _redacted(key: str, value: Any) -> Any:
     if _SENSITIVE_KEY.search(key):
         return REDACTED
     if isinstance(value, str):
-        return _URL_PASSWORD.sub(REDACTED, _EMAIL.sub(REDACTED, _ROW_VALUES.sub(f"\nDETAIL: {REDACTED}", value)))
+        without_values = _GIVEN_VALUES.sub(_keep_argument, _ROW_VALUES.sub(f"\nDETAIL: {REDACTED}", value))
+        return _URL_PASSWORD.sub(REDACTED, _EMAIL.sub(REDACTED, without_values))
     if isinstance(value, dict):
         return {str(name): _redacted(str(name), item) for name, item in value.items()}
     if isinstance(value, list | tuple | set | frozenset):
         return [_redacted("", item) for item in value]
     return value
+
+
+def _keep_argument(found: re.Match[str]) -> str:
+    return f"{found['argument'] or ''}{REDACTED}"
 
 
 class _ServiceName:

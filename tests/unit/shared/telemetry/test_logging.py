@@ -8,6 +8,7 @@ from typing import Literal
 import asyncpg
 import pytest
 import structlog
+from pydantic import BaseModel, ValidationError
 
 from shared.telemetry import bind_trace, configure_logging, get_logger, new_trace
 from shared.telemetry.logging import REDACTED
@@ -120,3 +121,36 @@ def test_a_traceback_does_not_quote_the_row_that_the_database_refused(
         assert kept in written
     assert "Ada" not in written
     assert "Lovelace" not in written
+
+
+def _misfit(name: str) -> ValidationError:
+    class Profile(BaseModel):
+        name: int
+
+    with pytest.raises(ValidationError) as caught:
+        Profile.model_validate({"name": name})
+    return caught.value
+
+
+@pytest.mark.parametrize("log_format", ["json", "text"])
+@pytest.mark.parametrize(
+    ("fault", "kept"),
+    [
+        (
+            asyncpg.DataError("invalid input for query argument $3: ['Ada (née B)'] (expected str, got list)"),
+            "argument $3: ",
+        ),
+        (_misfit("Ada"), "input_value="),
+    ],
+)
+def test_a_traceback_does_not_quote_what_could_not_be_taken(
+    capsys: pytest.CaptureFixture[str], log_format: Literal["json", "text"], fault: Exception, kept: str
+) -> None:
+    configure_logging("accounts", log_format=log_format)
+    try:
+        raise fault
+    except type(fault):
+        get_logger("tests").exception("request failed")
+    written = capsys.readouterr().out
+    assert kept + REDACTED in written
+    assert "Ada" not in written
