@@ -1,6 +1,7 @@
 """The consumer of a service: a member of its group that applies the partitions it is given."""
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from typing import Any
 
@@ -17,6 +18,7 @@ from shared.messaging.progress import forget_old_events
 from shared.messaging.unit_of_work import UnitOfWork
 from shared.setbacks import tell
 from shared.telemetry.logging import get_logger
+from shared.telemetry.metrics import gauge
 from shared.waiting import until
 
 log = get_logger(__name__)
@@ -25,6 +27,7 @@ DRAIN_SECONDS = 4.0
 INBOX_DAYS = 30
 FORGET_EVERY_SECONDS = 60
 FORGET_AT_A_TIME = 10_000
+_silence = gauge("recourse_consumer_silence_seconds", "Since Kafka last acknowledged how far the consumer is")
 
 
 class Consumer:
@@ -59,9 +62,13 @@ class Consumer:
         self._lag = Lag(kafka.short_name)
         self._stopping = asyncio.Event()
         self._joined = False
+        self._heard_at = time.monotonic()
 
     async def run(self) -> None:
         """Consume until stopped; faults of the broker are waited out."""
+        self._heard_at = time.monotonic()
+        # What the consumer would see of a broker that is gone, such as its lag, stays as it was.
+        _silence.set_function(lambda: time.monotonic() - self._heard_at)
         upkeep = asyncio.create_task(self._upkeep(), name=f"{self.name}-upkeep")
         try:
             while not self._stopping.is_set():
@@ -99,7 +106,8 @@ class Consumer:
                     self._assignment.raise_failure()
                     offsets = self._assignment.offsets()
                     self._lag.show(client, offsets)
-                    await self._commit_to_kafka(client, offsets)
+                    if await self._commit_to_kafka(client, offsets):
+                        self._heard_at = time.monotonic()
         finally:
             self._joined = False
             await self._commit_to_kafka(client, await self.release())
@@ -128,11 +136,14 @@ class Consumer:
         await assignment.stop(timeout=DRAIN_SECONDS)
         return assignment.offsets()
 
-    async def _commit_to_kafka(self, client: Any, offsets: Mapping[Any, int]) -> None:
-        """Tell Kafka how far we are, for tools that show lag. What counts is in the database."""
+    async def _commit_to_kafka(self, client: Any, offsets: Mapping[Any, int]) -> bool:
+        """Tell Kafka how far we are, for tools that show lag. What counts is in the database.
+
+        Returns whether it answered, also when there was nothing to tell.
+        """
         assigned = {partition: offset for partition, offset in offsets.items() if partition in client.assignment()}
         if not assigned:
-            return
+            return True
         try:
             async with asyncio.timeout(5):
                 await client.commit(assigned)
@@ -140,6 +151,8 @@ class Consumer:
             if not is_connection_fault(error):
                 raise
             log.debug("offsets were not committed to Kafka", error=repr(error)[:200])
+            return False
+        return True
 
     async def _upkeep(self) -> None:
         """Hand over what waited in vain, second by second, and forget old events now and then."""

@@ -150,9 +150,11 @@ class Probe:
 
 
 @asynccontextmanager
-async def running_probe(infra: Infra, *, partitions: int = 3, replication: int = 1) -> AsyncIterator[Probe]:
-    """A probe with a database and topics of its own."""
-    kafka = KafkaSettings(infra.bootstrap_servers, infra.topic_prefix())
+async def running_probe(
+    infra: Infra, *, partitions: int = 3, replication: int = 1, bootstrap_servers: str | None = None
+) -> AsyncIterator[Probe]:
+    """A probe with a database and topics of its own, on the Kafka of all tests unless another is named."""
+    kafka = KafkaSettings(bootstrap_servers or infra.bootstrap_servers, infra.topic_prefix())
     await ensure_topics(kafka, partitions=partitions, replication=replication)
     async with infra.prepared_database("probe", prepare) as url, _probe_on(url, kafka) as probe:
         try:

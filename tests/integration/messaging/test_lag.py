@@ -1,13 +1,20 @@
 """How far a consumer is behind, shown while it stands as well, and no longer when its partitions are another's."""
 
-from collections.abc import Callable
+import asyncio
+from collections.abc import Callable, Iterator
+from pathlib import Path
 
+import pytest
 from aiokafka import AIOKafkaProducer
 
+from deploy.local.kafka import KafkaCluster
+from deploy.local.ports import free_ports
+from deploy.local.process import ManagedProcess
 from shared.messaging.breaker import Breaker
 from shared.telemetry.metrics import REGISTRY
 from tests.support.dead_letters import Faults
-from tests.support.messaging import Probe, eventually, points
+from tests.support.messaging import Probe, eventually, points, running_probe
+from tests.support.stack import Infra
 
 
 def _lag() -> list[float]:
@@ -59,3 +66,31 @@ async def test_what_a_transactional_publisher_leaves_behind_its_events_is_no_lag
 
 async def _counts(probe: Probe, number: int) -> bool:
     return await probe.count("effects") == number
+
+
+@pytest.fixture
+def broker(tmp_path: Path) -> Iterator[ManagedProcess]:
+    """A Kafka that may be paused: nobody else uses it."""
+    kafka = KafkaCluster(tmp_path, ports=free_ports(["kafka-1", "kafka-1-controller"]), nodes=1)
+    kafka.initialise()
+    process = ManagedProcess(kafka.specs()[0], tmp_path)
+    process.start()
+    try:
+        yield process
+    finally:
+        process.stop()
+
+
+async def test_a_kafka_that_does_not_answer_shows(infra: Infra, broker: ManagedProcess) -> None:
+    async with running_probe(infra, bootstrap_servers=f"127.0.0.1:{broker.port}") as probe:
+        probe.consumer()
+        await eventually(lambda: _silent_for(0, 2))
+        await asyncio.to_thread(broker.pause)
+        await eventually(lambda: _silent_for(6, 60))
+        await asyncio.to_thread(broker.resume)
+        await eventually(lambda: _silent_for(0, 2))
+
+
+async def _silent_for(least: float, most: float) -> bool:
+    value = REGISTRY.get_sample_value("recourse_consumer_silence_seconds")
+    return value is not None and least <= value <= most and len(_lag()) == 3
