@@ -11,7 +11,7 @@ from shared.telemetry.metrics import counter
 
 log = get_logger(__name__)
 
-_FIRST_PAUSE, _LONGEST_PAUSE, _LONGEST_APART = 1.0, 60.0, 600.0
+_FIRST_PAUSE, _LONGEST_PAUSE, LONGEST_APART = 1.0, 60.0, 600.0
 # So many rows that fail one after the other are no bad rows: the job is broken.
 _MOST_IN_A_ROW = 10
 _failures = counter(
@@ -56,12 +56,12 @@ class SetAside(Generic[Row]):
     def rows(self) -> list[Row]:
         """What is to be left out now."""
         now = monotonic()
-        self._rows = {row: each for row, each in self._rows.items() if each[0] > now - 2 * _LONGEST_APART}
+        self._rows = {row: each for row, each in self._rows.items() if each[0] > now - 2 * LONGEST_APART}
         return [row for row, (until, _) in self._rows.items() if until > now]
 
     def add(self, row: Row, error: BaseException) -> None:
         """Leave the row out for a while, and tell it."""
-        pause = min(self._rows.get(row, (0.0, 0.0))[1] * 2 or _FIRST_PAUSE, _LONGEST_APART)
+        pause = min(self._rows.get(row, (0.0, 0.0))[1] * 2 or _FIRST_PAUSE, LONGEST_APART)
         self._rows[row] = (monotonic() + pause, pause)
         tell(self._job, error, row=str(row), again_in=pause)
 

@@ -18,7 +18,7 @@ log = get_logger(__name__)
 FIRST_PAUSE, LONGEST_PAUSE = 0.1, 2.0
 # Records that are as large as they may be would otherwise fill gigabytes before they are as many as they may be.
 FULL_BYTES = 8_000_000
-_applied = counter("recourse_events_applied_total", "Records applied", ("topic",))
+_applied = counter("recourse_events_applied_total", "Records applied", ("topic", "partition"))
 _retries = counter("recourse_batch_retries_total", "Batches tried again after a passing fault", ("topic",))
 
 
@@ -117,7 +117,7 @@ class Lane:
         self.offset = offset
         self.alone = False
         self._pause = FIRST_PAUSE
-        _applied.labels(self._topic).inc(len(applied.decoded))
+        _applied.labels(self._topic, self.partition.partition).inc(len(applied.decoded))
 
     async def restart(self, *, alone: bool) -> None:
         """Begin again, after a growing pause, at the stored offset: it tells whether a commit in doubt took place."""

@@ -7,7 +7,7 @@ A trace goes on from what is read to what is sent, and stands in each line of th
     with bind_trace(continue_trace(headers.get("traceparent"))):
         log.info("batch applied", events=120)          # carries trace_id and span_id
         row.traceparent = current_traceparent()        # goes on with whatever is sent
-    applied = counter("recourse_events_applied_total", "Records applied", ("topic",))
+    applied = counter("recourse_events_applied_total", "Records applied", ("topic", "partition"))
 """
 
 from shared.telemetry.logging import configure_logging, get_logger

@@ -34,6 +34,12 @@ async def test_a_consumer_that_stands_shows_what_piles_up_and_one_that_left_show
     probe.consumer(faults.handlers(), breaker=Breaker(limit=1))
     await probe.publish([points(f"c{n}", n) for n in range(30)])
     await shows(lambda lag: len(lag) == 3 and sum(lag) == 0)
+    # What a stand is told from, of each partition.
+    applied = [
+        REGISTRY.get_sample_value("recourse_events_applied_total", {"topic": "loyalty", "partition": str(number)})
+        for number in range(3)
+    ]
+    assert all(applied)
     faults.throws = lambda *_: True
     await probe.publish([points(f"c{n}", 100 + n) for n in range(30)], [f"second {n}" for n in range(30)])
     await shows(lambda lag: sum(lag) >= 27)

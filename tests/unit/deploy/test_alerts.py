@@ -7,7 +7,9 @@ from typing import Any
 
 import pytest
 import yaml
+from prometheus_client.metrics import MetricWrapperBase
 
+from shared.setbacks import LONGEST_APART
 from shared.telemetry.metrics import REGISTRY
 
 RULES = sorted((Path(__file__).parents[3] / "deploy/alerts").glob("*.yaml"))
@@ -33,10 +35,14 @@ def test_rules_are_complete(path: Path) -> None:
         assert rule["expr"].count("(") == rule["expr"].count(")")
 
 
-@pytest.mark.parametrize("path", RULES, ids=lambda path: path.name)
-def test_rules_speak_of_metrics_that_exist(path: Path) -> None:
+@pytest.fixture(scope="module", autouse=True)
+def _metrics() -> None:
     for module in METRICS:
         importlib.import_module(module)
+
+
+@pytest.mark.parametrize("path", RULES, ids=lambda path: path.name)
+def test_rules_speak_of_metrics_that_exist(path: Path) -> None:
     names = {
         sample
         for metric in REGISTRY.collect()
@@ -44,3 +50,38 @@ def test_rules_speak_of_metrics_that_exist(path: Path) -> None:
     }
     for rule in rules(path):
         assert set(re.findall(r"recourse_\w+", rule["expr"])) <= names
+
+
+@pytest.mark.parametrize("path", RULES, ids=lambda path: path.name)
+def test_rules_group_by_labels_that_the_metrics_have(path: Path) -> None:
+    for rule in rules(path):
+        for labels, metric in re.findall(r"by \(([^)]+)\) \((?:\w+\()?(recourse_\w+)", rule["expr"]):
+            known = {"job", *_labels(metric)}
+            assert known >= set(labels.split(", ")), f"{rule['alert']}: {metric}"
+            assert known >= set(re.findall(r"\$labels\.(\w+)", rule["annotations"]["description"]))
+
+
+def _labels(sample: str) -> tuple[str, ...]:
+    collector = REGISTRY._names_to_collectors[sample]
+    assert isinstance(collector, MetricWrapperBase)
+    labels: tuple[str, ...] = collector._labelnames
+    return labels
+
+
+def rule(name: str) -> dict[str, Any]:
+    (found,) = [rule for path in RULES for rule in rules(path) if rule["alert"] == name]
+    return found
+
+
+def test_a_partition_that_stands_beside_others_of_its_topic_is_told() -> None:
+    assert re.findall(r"by \(([^)]+)\)", rule("ConsumerStands")["expr"]) == ["job, topic, partition"] * 2
+
+
+def test_a_row_that_goes_on_failing_goes_on_being_told() -> None:
+    (hours, most) = re.findall(r"\[(\d+)h\]\)\) > (\d+)", rule("BackgroundJobFails")["expr"])[0]
+    # At the ends of the window one may be missed.
+    assert int(hours) * 3600 // LONGEST_APART - 1 > int(most)
+
+
+def test_what_wants_a_look_when_it_is_not_zero_is_told() -> None:
+    assert rule("MoneyAndTicketsDisagree")["expr"] == "max by (missing) (recourse_reconciliation_differences) > 0"
