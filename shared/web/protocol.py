@@ -8,11 +8,10 @@ from http import HTTPStatus
 from typing import Any
 
 from aiohttp import web
-from aiohttp.http_exceptions import ContentEncodingError
 from aiohttp.web_protocol import RequestHandler
 
 from shared.telemetry import get_logger
-from shared.web.problems import INTERNAL_ERROR, MALFORMED_REQUEST, MEDIA_TYPE, UNSUPPORTED_MEDIA_TYPE, Problem
+from shared.web.problems import INTERNAL_ERROR, MALFORMED_REQUEST, MEDIA_TYPE, Problem
 from shared.web.shortcut import SHORTCUT, Handler
 
 log = get_logger(__name__)
@@ -23,7 +22,7 @@ class ProblemRunner(web.AppRunner):
 
     def __init__(self, app: web.Application, **options: Any) -> None:
         super().__init__(app, **options)
-        self._connection_options = {**options, "access_log": None}
+        self._connection_options = {**options, "access_log": None, "auto_decompress": False}
         self._connection_options.pop("shutdown_timeout", None)
 
     async def _make_server(self) -> web.Server:
@@ -62,7 +61,7 @@ class _Connection(RequestHandler):
             log.info("request not understood", error=type(exc).__name__, status=status)
         if request.writer.output_size > 0:
             raise ConnectionError("part of an answer is already sent")
-        problem = _problem(status, exc)
+        problem = _problem(status)
         response = web.Response(
             status=problem.status,
             body=problem.render(),
@@ -79,12 +78,7 @@ class _Connection(RequestHandler):
             super().log_exception(*args, **kw)
 
 
-def _problem(status: int, fault: BaseException | None) -> Problem:
-    if isinstance(fault, ContentEncodingError):
-        return UNSUPPORTED_MEDIA_TYPE(
-            "Send the body as it is, or with Content-Encoding gzip or deflate.",
-            headers={"Accept-Encoding": "gzip, deflate"},
-        )
+def _problem(status: int) -> Problem:
     if status == HTTPStatus.BAD_REQUEST:
         return MALFORMED_REQUEST("This is not a valid HTTP/1.1 request, or its headers are too large.")
     if status < 500:

@@ -8,10 +8,11 @@ from types import UnionType
 from typing import Annotated, Any, TypeVar, Union, get_args, get_origin
 
 import orjson
-from aiohttp import web
+from aiohttp import hdrs, web
 from pydantic import TypeAdapter, ValidationError
 from pydantic_core import ErrorDetails, from_json
 
+from shared.web.compression import unpacked
 from shared.web.models import RequestModel, WrongFieldError
 from shared.web.problems import (
     MALFORMED_JSON,
@@ -37,17 +38,18 @@ async def read_body(request: web.Request) -> bytes:
     """The body of a request that says it is JSON.
 
     Raises:
-        Problem: 415 `unsupported_media_type`, 400 `malformed_request` when it cannot be read.
+        Problem: 415 `unsupported_media_type`, 413 `body_too_large`, 400 `malformed_request` when it cannot be read.
     """
     if request.content_type != "application/json" or (request.charset or "utf-8").lower() != "utf-8":
         raise UNSUPPORTED_MEDIA_TYPE("Send the body as application/json in UTF-8.")
     content = request.content
     try:
-        if content.is_eof() and content.total_bytes <= _SMALL_BYTES:
-            return content.read_nowait()
-        return await request.read()
+        is_there = content.is_eof() and content.total_bytes <= _SMALL_BYTES
+        body = content.read_nowait() if is_there else await request.read()
     except (web.RequestPayloadError, ConnectionResetError) as error:
         raise MALFORMED_REQUEST("The body could not be read.") from error
+    coding = request.headers.get(hdrs.CONTENT_ENCODING)
+    return unpacked(body, coding.strip().lower(), limit=request.client_max_size) if coding else body
 
 
 def parse_body(adapter: TypeAdapter[Any], body: bytes) -> Any:

@@ -1,7 +1,9 @@
 """Every way a request can be wrong has its problem document."""
 
+import gzip
 import io
 import json
+import zlib
 from typing import Any
 
 import aiohttp
@@ -88,10 +90,38 @@ async def test_broken_json(client: aiohttp.ClientSession, body: bytes) -> None:
         await problem_of(response, 400, "malformed_json")
 
 
-async def test_broken_compression(client: aiohttp.ClientSession) -> None:
+_ORDER = b'{"amount_minor": 5}'
+
+
+@pytest.mark.parametrize(
+    ("coding", "body"),
+    [
+        ("gzip", gzip.compress(_ORDER)),
+        ("GZIP", gzip.compress(_ORDER)),
+        ("deflate", zlib.compress(_ORDER)),
+        ("deflate", zlib.compress(_ORDER)[2:-4]),
+        ("identity", _ORDER),
+    ],
+)
+async def test_a_compressed_body(client: aiohttp.ClientSession, coding: str, body: bytes) -> None:
+    headers = {"Content-Type": "application/json", "Content-Encoding": coding}
+    async with client.post("/v1/orders", data=body, headers=headers) as response:
+        assert response.status == 201
+
+
+@pytest.mark.parametrize(
+    "body", [b"not gzip", b"", gzip.compress(_ORDER)[:-9], gzip.compress(_ORDER) + b"more", zlib.compress(_ORDER)]
+)
+async def test_broken_compression(client: aiohttp.ClientSession, body: bytes) -> None:
     headers = {"Content-Type": "application/json", "Content-Encoding": "gzip"}
-    async with client.post("/v1/orders", data=b"not gzip", headers=headers) as response:
+    async with client.post("/v1/orders", data=body, headers=headers) as response:
         await problem_of(response, 400, "malformed_request")
+
+
+async def test_nothing_is_unpacked_before_it_is_known_who_asks(client: aiohttp.ClientSession) -> None:
+    headers = {"Authorization": "", "Content-Type": "application/json", "Content-Encoding": "zstd"}
+    async with client.post("/v1/orders", data=b"{}", headers=headers) as response:
+        await problem_of(response, 401, "unauthenticated")
 
 
 @pytest.mark.parametrize("coding", ["br", "zstd"])
