@@ -197,6 +197,31 @@ async def test_health_names_what_is_not_ready(tmp_path: Path, monkeypatch: pytes
             assert response.status == 200
 
 
+async def test_a_check_that_cannot_be_cancelled_is_not_waited_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("shared.web.health.CHECK_TIMEOUT_SECONDS", 0.05)
+    answered, asked = asyncio.Event(), 0
+
+    async def database() -> None:
+        nonlocal asked
+        asked += 1
+        try:
+            await answered.wait()
+        except asyncio.CancelledError:
+            await answered.wait()
+            raise
+
+    async with running(SampleApi(), tmp_path, {"database": database}) as client:
+        for _ in range(3):
+            async with asyncio.timeout(5), client.get("/health/ready") as response:
+                assert (await response.json())["checks"]["database"] == "timed out"
+        assert asked == 1
+        answered.set()
+        async with client.get("/health/ready") as response:
+            assert response.status == 200
+
+
 async def test_metrics_count_by_route_and_never_by_path(client: aiohttp.ClientSession) -> None:
     async with client.get("/v1/customers/c1"), client.request("PROPFIND", "/v1/teapot"):
         pass
