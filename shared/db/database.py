@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from typing import TYPE_CHECKING, Self
@@ -33,6 +33,8 @@ SESSION_SETTINGS = {
 
 # How long anybody waits for a connection.
 _PATIENCE_SECONDS = 10.0
+# How long a server has to part from us.
+_PARTING_SECONDS = 1.0
 _EPOCH = datetime(2000, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 
@@ -125,5 +127,10 @@ class Database:
             await connection.execute("select 1")
 
     async def close(self) -> None:
-        """Close all connections, after those in use are given back."""
-        await self._pool.close()
+        """Close all connections, after those in use are given back; hang up when that takes longer than a second.
+
+        A server that is cut off without a word would hold up the end of a process for minutes.
+        """
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_PARTING_SECONDS):
+                await self._pool.close()

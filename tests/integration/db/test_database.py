@@ -1,6 +1,9 @@
 """Connections are given to whoever has waited longest."""
 
 import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from urllib.parse import urlsplit, urlunsplit
 
 import pytest
 
@@ -39,3 +42,38 @@ async def test_waiting_for_a_connection_ends(infra: Infra, monkeypatch: pytest.M
         await database.ping()
     finally:
         await database.close()
+
+
+async def test_a_server_that_is_cut_off_does_not_hold_up_the_end(infra: Infra) -> None:
+    cut = asyncio.Event()
+    async with _cable(await infra.create_database(), cut) as dsn:
+        database = await Database.connect(dsn, application="tests", max_size=2)
+        await database.ping()
+        cut.set()
+        asking = asyncio.create_task(database.ping())
+        await asyncio.wait([asking], timeout=0.2)
+        asking.cancel()
+        async with asyncio.timeout(5):
+            await database.close()
+            await asyncio.wait([asking])
+
+
+@asynccontextmanager
+async def _cable(dsn: str, cut: asyncio.Event) -> AsyncIterator[str]:
+    """The same database at the end of a line that carries nothing any more, and does not break, once it is cut."""
+    url = urlsplit(dsn)
+
+    async def carry(source: asyncio.StreamReader, target: asyncio.StreamWriter) -> None:
+        while data := await source.read(65_536):
+            if not cut.is_set():
+                target.write(data)
+        target.close()
+
+    async def connect(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        far_reader, far_writer = await asyncio.open_connection(url.hostname, url.port)
+        await asyncio.gather(carry(reader, far_writer), carry(far_reader, writer), return_exceptions=True)
+
+    server = await asyncio.start_server(connect, "127.0.0.1", 0)
+    async with server:
+        address = f"{url.netloc.rpartition('@')[0]}@127.0.0.1:{server.sockets[0].getsockname()[1]}"
+        yield urlunsplit(url._replace(netloc=address))
