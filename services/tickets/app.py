@@ -7,7 +7,7 @@ from services.tickets.autoplay.commands import AutoplayCommandsApi
 from services.tickets.autoplay.ending import cancel_of_erased
 from services.tickets.autoplay.jobs import AutoplayRunner
 from services.tickets.autoplay.outcomes import Outcomes as AutoplayOutcomes
-from services.tickets.autoplay.surroundings import Surroundings
+from services.tickets.autoplay.run_contexts import RunContexts
 from services.tickets.bulk.api import BulkApi
 from services.tickets.bulk.jobs import BulkRunner
 from services.tickets.bulk.previews import BulkPreviewsApi
@@ -54,9 +54,9 @@ def build(context: Context[TicketsSettings]) -> Parts:
     """Give every feature what it needs."""
     settings = context.settings
     overdue = OverduePayments(context.unit_of_work, timeout=settings.payment_timeout)
-    surroundings = Surroundings(settings.time_zone)
+    run_contexts = RunContexts(settings.time_zone)
     lead = settings.autoplay_lead
-    runner = AutoplayRunner(context.unit_of_work, surroundings, lead=lead, pause=settings.autoplay_pause_seconds)
+    runner = AutoplayRunner(context.unit_of_work, run_contexts, lead=lead, pause=settings.autoplay_pause_seconds)
     balances = BalanceEvents(AutoplayOutcomes(settings.retry_policy))
     bulk = BulkRunner(context.unit_of_work)
     return Parts(
@@ -67,8 +67,8 @@ def build(context: Context[TicketsSettings]) -> Parts:
             CancellationsApi(context.database, context.unit_of_work),
             LotteriesApi(context.unit_of_work),
             DrawsApi(context.unit_of_work),
-            AutoplaysApi(context.unit_of_work, surroundings, lead=lead),
-            AutoplayCommandsApi(context.unit_of_work, surroundings, lead=lead),
+            AutoplaysApi(context.unit_of_work, run_contexts, lead=lead),
+            AutoplayCommandsApi(context.unit_of_work, run_contexts, lead=lead),
             BulkApi(context.unit_of_work, bulk.wake),
             BulkPreviewsApi(context.database),
             LimboApi(context.unit_of_work),

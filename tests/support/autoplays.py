@@ -6,7 +6,7 @@ from typing import Any
 import orjson
 
 from services.tickets.autoplay.jobs import AutoplayRunner
-from services.tickets.autoplay.surroundings import Surroundings
+from services.tickets.autoplay.run_contexts import RunContexts
 from shared.contracts import CustomerChanged, PurchaseCompleted
 from tests.support.http import Answer, ApiClient
 from tests.support.partition import Partition
@@ -83,7 +83,7 @@ async def act(api: ApiClient, autoplay_id: str, action: str, body: dict[str, Any
 
 def runner(partition: Partition, **options: Any) -> AutoplayRunner:
     """The runner as a replica has it."""
-    return AutoplayRunner(partition.unit_of_work, Surroundings("UTC"), lead=LEAD, pause=0.1, **options)
+    return AutoplayRunner(partition.unit_of_work, RunContexts("UTC"), lead=LEAD, pause=0.1, **options)
 
 
 async def settle_down(*runners: AutoplayRunner) -> None:

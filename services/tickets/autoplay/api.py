@@ -19,7 +19,7 @@ from services.tickets.autoplay.models import (
     NewAutoplay,
 )
 from services.tickets.autoplay.outlook import outlook_of
-from services.tickets.autoplay.surroundings import Surroundings
+from services.tickets.autoplay.run_contexts import RunContexts
 from services.tickets.autoplay.views import (
     AutoplayDetail,
     AutoplaySummary,
@@ -53,10 +53,10 @@ _BY_NUMBER = Keyset(tuple[int])
 class AutoplaysApi:
     """Reading AutoPlays, and creating them."""
 
-    def __init__(self, unit_of_work: UnitOfWork, surroundings: Surroundings, *, lead: timedelta) -> None:
+    def __init__(self, unit_of_work: UnitOfWork, run_contexts: RunContexts, *, lead: timedelta) -> None:
         self._unit_of_work = unit_of_work
         self._database = unit_of_work.database
-        self._surroundings = surroundings
+        self._run_contexts = run_contexts
         self._lead = lead
 
     @operation("GET", "/v1/customers/{customer_id}/autoplays", permission="subscriptions:read",
@@ -139,5 +139,5 @@ class AutoplaysApi:
         return Reply(reply.content, headers=location, version=reply.version)
 
     async def _detail(self, connection: Connection, autoplay: Autoplay) -> Reply[AutoplayDetail]:
-        outlook = await outlook_of(connection, autoplay, self._surroundings, lead=self._lead)
+        outlook = await outlook_of(connection, autoplay, self._run_contexts, lead=self._lead)
         return Reply(detail_of(autoplay, outlook), version=outlook.entity_version(autoplay))

@@ -8,10 +8,10 @@ from services.tickets.autoplay import store
 from services.tickets.autoplay.attempt_store import Attempt, insert_attempts
 from services.tickets.autoplay.domain import Autoplay, Changes, Entry, Event, Fact
 from services.tickets.autoplay.events import announcements, purchase
+from services.tickets.autoplay.run_contexts_store import CustomerFacts, customers
 from services.tickets.autoplay.run_store import claim_runs
-from services.tickets.autoplay.runs import Circumstances, NotRun, Run, RunState, offer_for, plays
+from services.tickets.autoplay.runs import NotRun, Run, RunContext, RunState, offer_for, plays
 from services.tickets.autoplay.schedule import Draw
-from services.tickets.autoplay.surroundings_store import CustomerFacts, customers
 from services.tickets.draws.domain import Offer
 from services.tickets.lifecycle.domain import ACTOR
 from shared.messaging import Transaction
@@ -30,17 +30,17 @@ class Purchases:
         self._transaction = transaction
         self._attempts: list[Attempt] = []
 
-    async def meet(self, draw: Draw, around: Mapping[str, Circumstances]) -> int:
-        """Buy the draw for those AutoPlays, given by their circumstances, that play it; returns how many runs began."""
+    async def meet(self, draw: Draw, contexts: Mapping[str, RunContext]) -> int:
+        """Buy the draw for those AutoPlays, given by their contexts, that play it; returns how many runs began."""
         wanted: list[Run] = []
-        for autoplay_id, circumstances in around.items():
+        for autoplay_id, context in contexts.items():
             autoplay = self.changes.autoplay(autoplay_id)
-            if plays(autoplay, draw, circumstances):
-                wanted.append(_new_run(autoplay, draw, circumstances))
+            if plays(autoplay, draw, context):
+                wanted.append(_new_run(autoplay, draw, context))
         claimed = await claim_runs(self._transaction.connection, wanted)
         named = await customers(self._transaction.connection, [run.customer_id for run in claimed])
         for run in claimed:
-            offer = around[run.autoplay_id].offer
+            offer = contexts[run.autoplay_id].offer
             if run.state is RunState.PENDING and offer is not None:
                 self.buy(run, offer, named[run.customer_id])
             else:
@@ -82,9 +82,9 @@ class Purchases:
                 self._transaction.publish(event)
 
 
-def _new_run(autoplay: Autoplay, draw: Draw, around: Circumstances) -> Run:
-    run = Run(autoplay.autoplay_id, autoplay.customer_id, draw, RunState.MISSED, around.now)
-    offer = offer_for(autoplay, draw, around)
+def _new_run(autoplay: Autoplay, draw: Draw, context: RunContext) -> Run:
+    run = Run(autoplay.autoplay_id, autoplay.customer_id, draw, RunState.MISSED, context.now)
+    offer = offer_for(autoplay, draw, context)
     if isinstance(offer, NotRun):
         return replace(run, code=offer.code, reason=offer.reason)
-    return run.bought(around.now, offer.price * autoplay.terms.games, offer.currency)
+    return run.bought(context.now, offer.price * autoplay.terms.games, offer.currency)

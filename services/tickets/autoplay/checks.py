@@ -4,8 +4,8 @@ from typing import Any
 
 from services.tickets.autoplay import store
 from services.tickets.autoplay.domain import Autoplay, Refused, Terms, shown
+from services.tickets.autoplay.run_contexts_store import customers
 from services.tickets.autoplay.runs import MOST
-from services.tickets.autoplay.surroundings_store import customers
 from services.tickets.draws.store import lottery_named, offer
 from shared import audit
 from shared.db import Connection

@@ -23,9 +23,9 @@ from services.tickets.autoplay.models import (
     PauseRequest,
 )
 from services.tickets.autoplay.outlook import Outlook, outlook_of
+from services.tickets.autoplay.run_contexts import RunContexts
 from services.tickets.autoplay.runs import Run, RunState
 from services.tickets.autoplay.schedule import local_date, start_of_day
-from services.tickets.autoplay.surroundings import Surroundings
 from services.tickets.autoplay.views import AutoplayDetail, detail_of
 from services.tickets.clock import database_time
 from services.tickets.customers.store import lock
@@ -56,9 +56,9 @@ _Act = Callable[[Transaction, _Seen], Awaitable[tuple[Fact, Run | None]]]
 class AutoplayCommandsApi:
     """Operations that change an AutoPlay; each needs the ETag of what the agent has seen."""
 
-    def __init__(self, unit_of_work: UnitOfWork, surroundings: Surroundings, *, lead: timedelta) -> None:
+    def __init__(self, unit_of_work: UnitOfWork, run_contexts: RunContexts, *, lead: timedelta) -> None:
         self._unit_of_work = unit_of_work
-        self._surroundings = surroundings
+        self._run_contexts = run_contexts
         self._lead = lead
 
     @operation("PATCH", "/v1/autoplays/{autoplay_id}", permission="subscriptions:write", if_match=True,
@@ -155,7 +155,7 @@ class AutoplayCommandsApi:
         """Let `act` say what happens to the locked AutoPlay, and do it by the table of states."""
         connection = transaction.connection
         autoplay = await existing(connection, autoplay_id)
-        outlook = await outlook_of(connection, autoplay, self._surroundings, lead=self._lead)
+        outlook = await outlook_of(connection, autoplay, self._run_contexts, lead=self._lead)
         ctx.require_version(outlook.entity_version(autoplay))
         seen = _Seen(autoplay, outlook, await database_time(connection), ctx.principal.subject)
         fact, run = await act(transaction, seen)
@@ -171,7 +171,7 @@ class AutoplayCommandsApi:
         details = {"skipped_draw": run.draw.number} if run else {}
         change = audited(action, autoplay, entry.autoplay, reason=fact.reason, **details)
         await audit.record(connection, ctx, change)
-        after = await outlook_of(connection, entry.autoplay, self._surroundings, lead=self._lead)
+        after = await outlook_of(connection, entry.autoplay, self._run_contexts, lead=self._lead)
         return Reply(detail_of(entry.autoplay, after), version=after.entity_version(entry.autoplay))
 
 

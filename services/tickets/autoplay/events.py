@@ -4,9 +4,9 @@ from typing import Any
 
 from services.tickets.autoplay.domain import Autoplay, Entry, Terms
 from services.tickets.autoplay.domain import Event as Happened
+from services.tickets.autoplay.run_contexts_store import CustomerFacts
 from services.tickets.autoplay.runs import Run
 from services.tickets.autoplay.schedule import Cadence, Schedule
-from services.tickets.autoplay.surroundings_store import CustomerFacts
 from services.tickets.draws.domain import Offer
 from shared.contracts import (
     AutoplayCancelled,

@@ -10,13 +10,13 @@ from services.tickets.autoplay import run_store, store
 from services.tickets.autoplay.buying import Purchases
 from services.tickets.autoplay.domain import Autoplay, Changes, Entry, Event, Fact
 from services.tickets.autoplay.events import announcements
+from services.tickets.autoplay.run_contexts import RunContexts
+from services.tickets.autoplay.run_contexts_store import customers, draws_by_number, due_draws, states_of_orders
 from services.tickets.autoplay.run_store import RunKey
-from services.tickets.autoplay.runs import DRAW_CLOSED, Circumstances, NotRun, Run, RunEvent, RunState, offer_for
+from services.tickets.autoplay.runs import DRAW_CLOSED, NotRun, Run, RunContext, RunEvent, RunState, offer_for
 from services.tickets.autoplay.schedule import Draw
 from services.tickets.autoplay.store import Key
 from services.tickets.autoplay.superseding import supersede
-from services.tickets.autoplay.surroundings import Surroundings
-from services.tickets.autoplay.surroundings_store import customers, draws_by_number, due_draws, states_of_orders
 from services.tickets.clock import database_time
 from services.tickets.customers.store import lock, lock_free
 from services.tickets.lifecycle.domain import ACTOR
@@ -42,14 +42,14 @@ class AutoplayRunner:
     def __init__(
         self,
         unit_of_work: UnitOfWork,
-        surroundings: Surroundings,
+        run_contexts: RunContexts,
         *,
         lead: timedelta,
         pause: float,
         batch_size: int = 200,
     ) -> None:
         self._unit_of_work = unit_of_work
-        self._surroundings = surroundings
+        self._run_contexts = run_contexts
         self._lead = lead
         self._pause = pause
         self._pauses: Pieces[Key] = Pieces("ended pauses of AutoPlays", batch_size)
@@ -108,8 +108,8 @@ class AutoplayRunner:
             now = await database_time(connection)
             for autoplay in autoplays:
                 for draw in await due_draws(connection, autoplay, lead=self._lead):
-                    around = await self._surroundings.of(connection, [autoplay], now=now, since=draw.draw_at)
-                    await purchases.meet(draw, around)
+                    contexts = await self._run_contexts.read(connection, [autoplay], now=now, since=draw.draw_at)
+                    await purchases.meet(draw, contexts)
             await purchases.save()
             await store.rechecked(connection, piece.taken)
         return len(piece.taken)
@@ -131,8 +131,8 @@ class AutoplayRunner:
             autoplays = await store.by_keys(connection, keys)
             purchases = Purchases(transaction, autoplays)
             now = await database_time(connection)
-            around = await self._surroundings.of(connection, autoplays, now=now, since=walk.draw.draw_at)
-            await purchases.meet(walk.draw, around)
+            contexts = await self._run_contexts.read(connection, autoplays, now=now, since=walk.draw.draw_at)
+            await purchases.meet(walk.draw, contexts)
             await purchases.save()
             await store.recheck_later(connection, piece.left_out)
             await run_store.advance_walk(connection, walk, after=keys[-1] if len(keys) == piece.limit else None)
@@ -160,23 +160,23 @@ class AutoplayRunner:
         named = await customers(connection, [run.customer_id for run in runs])
         states = await states_of_orders(connection, [(run.customer_id, run.order_id or "") for run in runs])
         draws = await draws_by_number(connection, [(run.draw.lottery, run.draw.number) for run in runs])
-        around = await self._around(connection, purchases.changes.all())
+        contexts = await self._contexts(connection, purchases.changes.all())
         changed = []
         bought_again = []
         for run in runs:
-            circumstances = around[run.autoplay_id]
+            context = contexts[run.autoplay_id]
             tickets = states.get(run.order_id or "", set())
             draw = draws.get((run.draw.lottery, run.draw.number))
-            after = _next_step(purchases.changes.autoplay(run.autoplay_id), run, draw, circumstances, tickets)
+            after = _next_step(purchases.changes.autoplay(run.autoplay_id), run, draw, context, tickets)
             if after is None:
                 continue
-            if after.state is RunState.PENDING and circumstances.offer is not None:
-                purchases.buy(after, circumstances.offer, named[run.customer_id])
+            if after.state is RunState.PENDING and context.offer is not None:
+                purchases.buy(after, context.offer, named[run.customer_id])
                 bought_again.append((run, after))
                 # Another run of the same AutoPlay may be due with it.
-                around[run.autoplay_id] = replace(circumstances, spent=circumstances.spent + after.cost)
+                contexts[run.autoplay_id] = replace(context, spent=context.spent + after.cost)
             elif after.state is RunState.PAID:
-                purchases.confirm(after, circumstances.now)
+                purchases.confirm(after, context.now)
             else:
                 purchases.leave_out(after)
             changed.append(after)
@@ -184,34 +184,34 @@ class AutoplayRunner:
             await supersede(connection, bought_again)
         return changed
 
-    async def _around(self, connection: Connection, autoplays: Sequence[Autoplay]) -> dict[str, Circumstances]:
+    async def _contexts(self, connection: Connection, autoplays: Sequence[Autoplay]) -> dict[str, RunContext]:
         now = await database_time(connection)
         of_lottery: dict[str, list[Autoplay]] = defaultdict(list)
         for autoplay in autoplays:
             of_lottery[autoplay.terms.lottery].append(autoplay)
-        around: dict[str, Circumstances] = {}
+        contexts: dict[str, RunContext] = {}
         for group in of_lottery.values():
-            around |= await self._surroundings.of(connection, group, now=now, since=now)
-        return around
+            contexts |= await self._run_contexts.read(connection, group, now=now, since=now)
+        return contexts
 
 
-def _next_step(autoplay: Autoplay, run: Run, draw: Draw | None, around: Circumstances, tickets: set[str]) -> Run | None:
+def _next_step(autoplay: Autoplay, run: Run, draw: Draw | None, context: RunContext, tickets: set[str]) -> Run | None:
     """The run bought again, or given up; None when it has to wait.
 
     `draw` is as it stands now, None when it is cancelled. `tickets` are the states of those of the refused order:
     somebody may have decided on them since.
     """
     if tickets & _DECIDED:
-        return _decided(run, tickets, around.now)
+        return _decided(run, tickets, context.now)
     if draw is None:
-        return _given_up(run, RunEvent.GIVEN_UP, NotRun("draw_cancelled", "The draw is cancelled"), around.now)
-    offer = offer_for(autoplay, draw, around)
+        return _given_up(run, RunEvent.GIVEN_UP, NotRun("draw_cancelled", "The draw is cancelled"), context.now)
+    offer = offer_for(autoplay, draw, context)
     if isinstance(offer, NotRun):
         event = RunEvent.DRAW_CLOSED if offer.code == DRAW_CLOSED else RunEvent.GIVEN_UP
-        return _given_up(run, event, offer, around.now)
+        return _given_up(run, event, offer, context.now)
     if not autoplay.runs or tickets != _REFUSED:
         return None
-    return replace(run, draw=draw).bought(around.now, offer.price * autoplay.terms.games, offer.currency)
+    return replace(run, draw=draw).bought(context.now, offer.price * autoplay.terms.games, offer.currency)
 
 
 def _decided(run: Run, tickets: set[str], now: datetime) -> Run | None:

@@ -9,9 +9,9 @@ from services.tickets.autoplay import attempt_store, run_store, store
 from services.tickets.autoplay.attempt_store import Attempt
 from services.tickets.autoplay.domain import Changes, Entry, Event, Fact, State
 from services.tickets.autoplay.events import announcements, stopped_by_payment
+from services.tickets.autoplay.run_contexts_store import draws_by_number
 from services.tickets.autoplay.run_store import RunKey
 from services.tickets.autoplay.runs import ORDER_PREFIX, AfterFailure, RetryPolicy, Run, RunEvent, RunState
-from services.tickets.autoplay.surroundings_store import draws_by_number
 from shared.messaging import Batch, Received
 from shared.telemetry.logging import get_logger
 

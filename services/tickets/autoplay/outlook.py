@@ -6,10 +6,10 @@ from zlib import crc32
 from zoneinfo import ZoneInfo
 
 from services.tickets.autoplay.domain import Autoplay, State
+from services.tickets.autoplay.run_contexts import RunContexts
 from services.tickets.autoplay.run_store import runs_by_key
-from services.tickets.autoplay.runs import Circumstances
+from services.tickets.autoplay.runs import RunContext
 from services.tickets.autoplay.schedule import Draw, month_of, next_draw
-from services.tickets.autoplay.surroundings import Surroundings
 from services.tickets.clock import database_time
 from shared.db import Connection
 
@@ -52,21 +52,21 @@ class Outlook:
 
 
 async def outlook_of(
-    connection: Connection, autoplay: Autoplay, surroundings: Surroundings, *, lead: timedelta
+    connection: Connection, autoplay: Autoplay, run_contexts: RunContexts, *, lead: timedelta
 ) -> Outlook:
     """Look ahead. When the next run is due in this calendar month, what is spent in it counts against its limit."""
     now = await database_time(connection)
-    around = (await surroundings.of(connection, [autoplay], now=now, since=now))[autoplay.autoplay_id]
-    keys = [(autoplay.customer_id, autoplay.autoplay_id, draw.number) for draw in around.draws]
+    context = (await run_contexts.read(connection, [autoplay], now=now, since=now))[autoplay.autoplay_id]
+    keys = [(autoplay.customer_id, autoplay.autoplay_id, draw.number) for draw in context.draws]
     runs = await runs_by_key(connection, keys) if keys else {}
-    open_again = {draw.number for draw in around.draws if draw.closes_at > now}
+    open_again = {draw.number for draw in context.draws if draw.closes_at > now}
     taken = {number: run for (_, _, number), run in runs.items() if not (run.came_too_late and number in open_again)}
     begins = _begins(autoplay, now)
     if begins is None:
-        return Outlook(around.zone, around.spent, None)
+        return Outlook(context.zone, context.spent, None)
     schedule = autoplay.terms.schedule
-    draw = next_draw(schedule, around.draws, around.zone, after=begins, taken=taken, met=around.met)
-    return Outlook(around.zone, around.spent, _next_run(autoplay, draw, around, begins, lead) if draw else None)
+    draw = next_draw(schedule, context.draws, context.zone, after=begins, taken=taken, met=context.met)
+    return Outlook(context.zone, context.spent, _next_run(autoplay, draw, context, begins, lead) if draw else None)
 
 
 def _begins(autoplay: Autoplay, now: datetime) -> datetime | None:
@@ -75,13 +75,13 @@ def _begins(autoplay: Autoplay, now: datetime) -> datetime | None:
     return autoplay.resume_at if autoplay.state is State.PAUSED else None
 
 
-def _next_run(autoplay: Autoplay, draw: Draw, around: Circumstances, begins: datetime, lead: timedelta) -> NextRun:
-    offer = around.offer if around.offer is not None and around.offer.active else None
+def _next_run(autoplay: Autoplay, draw: Draw, context: RunContext, begins: datetime, lead: timedelta) -> NextRun:
+    offer = context.offer if context.offer is not None and context.offer.active else None
     cost = offer.price * autoplay.terms.games if offer else None
     limit = autoplay.terms.spending_limit
     # Never the present moment: it would be another one each time somebody looks.
     runs_at = draw.due_at(lead) if autoplay.runs else max(begins, draw.due_at(lead))
-    spent = around.spent if runs_at < month_of(around.now, around.zone)[1] else 0
+    spent = context.spent if runs_at < month_of(context.now, context.zone)[1] else 0
     return NextRun(
         draw=draw,
         runs_at=runs_at,

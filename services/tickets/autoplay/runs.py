@@ -142,7 +142,7 @@ class RetryPolicy:
 
 
 @dataclass(frozen=True, slots=True)
-class Circumstances:
+class RunContext:
     """What a decision about one AutoPlay needs to know besides it; `spent` is that of its calendar month.
 
     `met` are the draws around now that it bought or skipped, or that were left out; only a monthly schedule asks.
@@ -170,25 +170,25 @@ def order_id_of(autoplay_id: str, draw: Draw, attempt: int) -> str:
     return f"{ORDER_PREFIX}{uuid5(_ORDERS, f'{autoplay_id}/{draw.lottery}/{draw.number}/{attempt}')}"
 
 
-def plays(autoplay: Autoplay, draw: Draw, around: Circumstances) -> bool:
+def plays(autoplay: Autoplay, draw: Draw, context: RunContext) -> bool:
     """Whether the draw is one of the AutoPlay's: it runs since before the draw closed, and its schedule says so."""
     return (
         autoplay.runs
         and draw.closes_at > autoplay.running_since
-        and autoplay.terms.schedule.plays(draw, around.draws, around.zone, met=around.met)
+        and autoplay.terms.schedule.plays(draw, context.draws, context.zone, met=context.met)
     )
 
 
-def offer_for(autoplay: Autoplay, draw: Draw, around: Circumstances) -> Offer | NotRun:
+def offer_for(autoplay: Autoplay, draw: Draw, context: RunContext) -> Offer | NotRun:
     """The offer to buy for a draw that is played, or why it is not bought."""
-    if draw.closes_at <= around.now:
+    if draw.closes_at <= context.now:
         return NotRun(DRAW_CLOSED, f"Draw {draw.number} closed before its tickets were bought")
-    if not around.customer_active:
+    if not context.customer_active:
         return NotRun("customer_not_active", "The customer is suspended or closed")
-    offer, limit = around.offer, autoplay.terms.spending_limit
+    offer, limit = context.offer, autoplay.terms.spending_limit
     if offer is None or not offer.active:
         return NotRun("offer_unavailable", f"The offer {autoplay.terms.offer_id} is not sold")
     cost = offer.price * autoplay.terms.games
-    if cost > MOST or (limit is not None and around.spent + cost > limit):
+    if cost > MOST or (limit is not None and context.spent + cost > limit):
         return NotRun("spending_limit", "The cost exceeds what is left of the spending limit of this calendar month")
     return offer

@@ -10,7 +10,7 @@ from time import monotonic
 
 from services.tickets.bulk import store
 from services.tickets.bulk.domain import Bulk, BulkKind, BulkState, Chunk, TicketRefused
-from services.tickets.cancellations.decisions import Ask, Denied, Desk
+from services.tickets.cancellations.decisions import CancelTicket, Decider, Denied
 from services.tickets.cancellations.domain import Cancellation
 from services.tickets.cancellations.events import cancellation_requested
 from services.tickets.cancellations.store import customers_of_tickets
@@ -165,13 +165,13 @@ async def _cancel_tickets(connection: Connection, job: Bulk, tickets: Sequence[s
 
 
 async def _decide(connection: Connection, job: Bulk, tickets: Sequence[str], locked: Set[str]) -> Decisions:
-    desk = await Desk.open(connection, tickets, locked=locked)
+    decider = await Decider.load(connection, tickets, locked=locked)
     refused = []
     for ticket_id in tickets:
-        decision = desk.decide(Ask(ticket_id, job.reason, job.requested_by, job.bulk_id))
+        decision = decider.decide(CancelTicket(ticket_id, job.reason, job.requested_by, job.bulk_id))
         if isinstance(decision, Denied):
-            ticket = desk.changes.ticket(ticket_id)
+            ticket = decider.changes.ticket(ticket_id)
             customer = ticket.order.customer_id if ticket is not None else ""
             refused.append(TicketRefused(customer, ticket_id, decision.code, decision.detail))
-    await desk.save(connection)
-    return desk.granted, refused
+    await decider.save(connection)
+    return decider.granted, refused

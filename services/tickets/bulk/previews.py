@@ -7,7 +7,7 @@ from pydantic import Field
 from services.tickets.bulk import store
 from services.tickets.bulk.domain import Bulk, BulkKind, Forecast, Target
 from services.tickets.cancellations.confirmation import CONFIRMATION_OUTDATED, Confirmed, token_for
-from services.tickets.cancellations.decisions import Ask, Denied, Desk
+from services.tickets.cancellations.decisions import CancelTicket, Decider, Denied
 from services.tickets.clock import database_time
 from services.tickets.draws.api import DRAW_NOT_FOUND, existing_draw
 from services.tickets.draws.catalogue import LOTTERY_NOT_FOUND
@@ -135,10 +135,10 @@ async def _of_order(connection: Connection, order_id: str) -> Forecast:
     """What each ticket would be answered; an order has a thousand at most."""
     order = await order_with_tickets(connection, order_id)
     tickets = [ticket.ticket_id for ticket in order.tickets] if order is not None else []
-    desk = await Desk.open(connection, tickets)
-    decisions = [desk.decide(Ask(ticket_id, "preview", "preview")) for ticket_id in tickets]
+    decider = await Decider.load(connection, tickets)
+    decisions = [decider.decide(CancelTicket(ticket_id, "preview", "preview")) for ticket_id in tickets]
     amounts: Counter[str] = Counter()
-    for cancellation in desk.granted:
+    for cancellation in decider.granted:
         amounts[cancellation.currency] += cancellation.amount
     refused = Counter(str(each.code) for each in decisions if isinstance(each, Denied))
     return Forecast(len(decisions), amounts, refused)

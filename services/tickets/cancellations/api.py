@@ -9,7 +9,7 @@ from pydantic import Field
 
 from services.tickets.cancellations import store
 from services.tickets.cancellations.confirmation import CONFIRMATION_OUTDATED, Confirmed, token_for
-from services.tickets.cancellations.decisions import Ask, Denied, Desk, Granted
+from services.tickets.cancellations.decisions import CancelTicket, Decider, Denied, Granted
 from services.tickets.cancellations.domain import CancellationState, TooLate
 from services.tickets.cancellations.events import cancellation_requested
 from services.tickets.customers.store import lock
@@ -166,11 +166,11 @@ class CancellationsApi:
         else asks.
         """
         async with self._database.read() as connection:
-            desk = await Desk.open(connection, [path.ticket_id])
-        ticket = desk.changes.ticket(path.ticket_id)
+            decider = await Decider.load(connection, [path.ticket_id])
+        ticket = decider.changes.ticket(path.ticket_id)
         if ticket is None:
             raise TICKET_NOT_FOUND(f"No ticket has the id {path.ticket_id}.")
-        decision = desk.decide(Ask(path.ticket_id, "preview", "preview"))
+        decision = decider.decide(CancelTicket(path.ticket_id, "preview", "preview"))
         denied = decision if isinstance(decision, Denied) else None
         return CancellationPreview(
             ticket_id=ticket.ticket_id,
@@ -178,7 +178,7 @@ class CancellationsApi:
             possible=denied is None,
             amount=ticket.bought.price,
             currency=ticket.order.currency,
-            cancellable_until=desk.terms[ticket.ticket_id].until,
+            cancellable_until=decider.terms[ticket.ticket_id].until,
             code=denied.code if denied else None,
             detail=denied.detail if denied else None,
             confirmation_token=None if denied else _token(ticket, ctx),
@@ -207,17 +207,17 @@ async def _decide(
     """What becomes of each request, in order of arrival."""
     if not requests:
         return []
-    desk = await Desk.open(connection, [each.ticket_id for each in requests], locked=locked)
-    decisions = [_decide_one(desk, each) for each in requests]
-    await desk.save(connection)
+    decider = await Decider.load(connection, [each.ticket_id for each in requests], locked=locked)
+    decisions = [_decide_one(decider, each) for each in requests]
+    await decider.save(connection)
     return decisions
 
 
-def _decide_one(desk: Desk, request: _Request) -> _Accepted | Problem:
+def _decide_one(decider: Decider, request: _Request) -> _Accepted | Problem:
     by = request.context.principal.subject
-    if (outdated := _outdated(desk.changes.ticket(request.ticket_id), request)) is not None:
+    if (outdated := _outdated(decider.changes.ticket(request.ticket_id), request)) is not None:
         return outdated
-    decision = desk.decide(Ask(request.ticket_id, request.reason, by))
+    decision = decider.decide(CancelTicket(request.ticket_id, request.reason, by))
     if isinstance(decision, Denied):
         return problem_of(decision)
     return _Accepted(request, decision, request.context.render(detail_of(decision.ticket)))

@@ -17,8 +17,8 @@ NOT_FOUND = "ticket_not_found"
 
 
 @dataclass(frozen=True, slots=True)
-class Ask:
-    """A request to cancel a ticket: why, by whom, and as part of which bulk cancellation."""
+class CancelTicket:
+    """The command to cancel a ticket: why, by whom, and as part of which bulk cancellation."""
 
     ticket_id: str
     reason: str
@@ -45,7 +45,7 @@ class Denied:
 
 
 @dataclass(slots=True)
-class Desk:
+class Decider:
     """Decides requests for tickets whose customers are locked, in order: of several for one ticket the first wins."""
 
     changes: Changes
@@ -54,8 +54,8 @@ class Desk:
     granted: list[Cancellation] = field(default_factory=list)
 
     @classmethod
-    async def open(cls, connection: Connection, ticket_ids: Sequence[str], *, locked: Set[str] | None = None) -> Self:
-        """A desk for these tickets. Without `locked`, the locked customers, it may only be looked at, not saved.
+    async def load(cls, connection: Connection, ticket_ids: Sequence[str], *, locked: Set[str] | None = None) -> Self:
+        """For these tickets. Without `locked`, the customers that are, nothing may be saved.
 
         A ticket that was recorded after its customer was to be locked is not there yet.
         """
@@ -64,16 +64,16 @@ class Desk:
         now, terms = await store.terms_of(connection, tickets)
         return cls(Changes(tickets), terms, now)
 
-    def decide(self, ask: Ask) -> Granted | Denied:
+    def decide(self, command: CancelTicket) -> Granted | Denied:
         """Grant or refuse one request."""
-        ticket = self.changes.ticket(ask.ticket_id)
+        ticket = self.changes.ticket(command.ticket_id)
         if ticket is None:
-            return Denied(NOT_FOUND, f"No ticket has the id {ask.ticket_id}.")
+            return Denied(NOT_FOUND, f"No ticket has the id {command.ticket_id}.")
         if (refused := self.changes.refusal(ticket.ticket_id, TicketEvent.CANCELLATION_REQUESTED)) is not None:
             return Denied(refused, _why(ticket, refused))
         if (late := self.too_late(ticket)) is not None:
             return late
-        cancellation = new_cancellation(ticket, ask, self.now)
+        cancellation = new_cancellation(ticket, command, self.now)
         result = self.changes.apply(ticket.ticket_id, requested(cancellation))
         if not isinstance(result, Change):
             raise TypeError(f"the status table did not cancel: {result}")
@@ -106,7 +106,7 @@ def _why(ticket: Ticket, refused: Refused) -> str:
     return f"The status of ticket {ticket.ticket_id} is {ticket.status}."
 
 
-def new_cancellation(ticket: Ticket, ask: Ask, now: datetime) -> Cancellation:
+def new_cancellation(ticket: Ticket, command: CancelTicket, now: datetime) -> Cancellation:
     """The cancellation that a granted request makes."""
     return Cancellation(
         cancellation_id=str(uuid7()),
@@ -115,10 +115,10 @@ def new_cancellation(ticket: Ticket, ask: Ask, now: datetime) -> Cancellation:
         order_id=ticket.order.order_id,
         amount=ticket.bought.price,
         currency=ticket.order.currency,
-        reason=ask.reason,
-        requested_by=ask.by,
+        reason=command.reason,
+        requested_by=command.by,
         requested_at=now,
-        bulk_id=ask.bulk_id,
+        bulk_id=command.bulk_id,
         ticket_was=ticket.state,
     )
 

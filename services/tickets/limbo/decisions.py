@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import NamedTuple
 
 from services.tickets.autoplay.attempt_store import settle_soon
-from services.tickets.cancellations.decisions import Ask, new_cancellation, requested
+from services.tickets.cancellations.decisions import CancelTicket, new_cancellation, requested
 from services.tickets.cancellations.domain import Cancellation
 from services.tickets.cancellations.events import cancellation_requested, ticket_cancelled
 from services.tickets.cancellations.store import insert_cancellations, latest_cancellation
@@ -54,7 +54,7 @@ async def resolve(transaction: Transaction, ticket: Ticket, verdict: Verdict) ->
     """
     if verdict.resolution is Resolution.RETRY and ticket.state in _PAYMENT:
         return await _retry_payment(transaction, ticket, verdict)
-    cancellation = new_cancellation(ticket, Ask(ticket.ticket_id, verdict.reason, verdict.by), verdict.at)
+    cancellation = new_cancellation(ticket, CancelTicket(ticket.ticket_id, verdict.reason, verdict.by), verdict.at)
     changes = Changes([ticket])
     change = changes.apply(ticket.ticket_id, requested(cancellation, verdict.resolution.event))
     if isinstance(change, Refused):

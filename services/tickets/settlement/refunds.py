@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 
 from services.tickets.bulk.store import jobs_of_draws
-from services.tickets.cancellations.decisions import Ask, new_cancellation, requested
+from services.tickets.cancellations.decisions import CancelTicket, new_cancellation, requested
 from services.tickets.cancellations.domain import Cancellation
 from services.tickets.cancellations.store import not_asked_back
 from services.tickets.clock import database_time
@@ -27,17 +27,17 @@ async def refund_late_payments(
     """
     states = {ticket.ticket_id: ticket.state for ticket in before}
     tickets = [ticket for ticket_id in paid if (ticket := changes.ticket(ticket_id)) is not None]
-    asks = [
+    commands = [
         *await _of_cancelled_draws(connection, [each for each in tickets if states[each.ticket_id].is_limbo]),
         *await _of_cancelled_tickets(connection, [each for each in tickets if each.state is State.CANCELLED]),
         *_of_refused_reversals(tickets),
     ]
-    if not asks:
+    if not commands:
         return []
     now = await database_time(connection)
     cancellations = []
-    for ticket, event, ask in asks:
-        cancellation = new_cancellation(ticket, ask, now)
+    for ticket, event, command in commands:
+        cancellation = new_cancellation(ticket, command, now)
         if changes.refusal(ticket.ticket_id, event) is None:
             changes.apply(ticket.ticket_id, requested(cancellation, event))
             cancellations.append(cancellation)
@@ -46,13 +46,13 @@ async def refund_late_payments(
 
 async def _of_cancelled_draws(
     connection: Connection, left_limbo: Sequence[Ticket]
-) -> list[tuple[Ticket, TicketEvent, Ask]]:
+) -> list[tuple[Ticket, TicketEvent, CancelTicket]]:
     tickets = [each for each in left_limbo if each.state is State.PAID and each.draw_cancelled]
     if not tickets:
         return []
     jobs = await jobs_of_draws(connection, {(each.bought.lottery, each.bought.draw_number) for each in tickets})
     return [
-        (ticket, TicketEvent.CANCELLATION_REQUESTED, Ask(ticket.ticket_id, *job))
+        (ticket, TicketEvent.CANCELLATION_REQUESTED, CancelTicket(ticket.ticket_id, *job))
         for ticket in tickets
         if (job := jobs.get((ticket.bought.lottery, ticket.bought.draw_number))) is not None
     ]
@@ -60,21 +60,21 @@ async def _of_cancelled_draws(
 
 async def _of_cancelled_tickets(
     connection: Connection, cancelled: Sequence[Ticket]
-) -> list[tuple[Ticket, TicketEvent, Ask]]:
+) -> list[tuple[Ticket, TicketEvent, CancelTicket]]:
     if not cancelled:
         return []
     ticket_ids = [ticket.ticket_id for ticket in cancelled]
     uncharged = await not_asked_back(connection, ticket_ids, but_for=NOTHING_CHARGED)
     return [
-        (ticket, TicketEvent.CHARGED_LATE, Ask(ticket.ticket_id, REASON, ACTOR))
+        (ticket, TicketEvent.CHARGED_LATE, CancelTicket(ticket.ticket_id, REASON, ACTOR))
         for ticket in cancelled
         if ticket.ticket_id in uncharged
     ]
 
 
-def _of_refused_reversals(tickets: Iterable[Ticket]) -> list[tuple[Ticket, TicketEvent, Ask]]:
+def _of_refused_reversals(tickets: Iterable[Ticket]) -> list[tuple[Ticket, TicketEvent, CancelTicket]]:
     return [
-        (ticket, TicketEvent.RETRIED, Ask(ticket.ticket_id, REASON_IN_LIMBO, ACTOR))
+        (ticket, TicketEvent.RETRIED, CancelTicket(ticket.ticket_id, REASON_IN_LIMBO, ACTOR))
         for ticket in tickets
         if ticket.state is State.LIMBO_REVERSAL_REFUSED and ticket.limbo and ticket.limbo.code in NOTHING_CHARGED
     ]

@@ -5,17 +5,17 @@ from datetime import datetime
 from zoneinfo import ZoneInfo
 
 from services.tickets.autoplay.domain import Autoplay
+from services.tickets.autoplay.run_contexts_store import CustomerFacts, customers, draws_met, draws_since
 from services.tickets.autoplay.run_store import spent_since
-from services.tickets.autoplay.runs import Circumstances
+from services.tickets.autoplay.runs import RunContext
 from services.tickets.autoplay.schedule import Cadence, month_of
-from services.tickets.autoplay.surroundings_store import CustomerFacts, customers, draws_met, draws_since
 from services.tickets.draws.store import offers_by_id
 from shared.db import Connection
 from shared.time_zones import zone_named
 
 
-class Surroundings:
-    """Reads the circumstances of AutoPlays of one lottery in few statements.
+class RunContexts:
+    """Reads the contexts of AutoPlays of one lottery in few statements.
 
     `default_zone` is the time zone where neither the AutoPlay nor its customer has one.
     """
@@ -28,9 +28,9 @@ class Surroundings:
         named = (autoplay.terms.time_zone, customer.time_zone if customer else None, self._default_zone)
         return next((zone for zone in map(zone_named, named) if zone), ZoneInfo("UTC"))
 
-    async def of(
+    async def read(
         self, connection: Connection, autoplays: Sequence[Autoplay], *, now: datetime, since: datetime
-    ) -> dict[str, Circumstances]:
+    ) -> dict[str, RunContext]:
         """By AutoPlay what to decide with at `now`, with the draws since `since`; all are of one lottery."""
         if not autoplays:
             return {}
@@ -46,7 +46,7 @@ class Surroundings:
             [(each.customer_id, each.autoplay_id, month_of(now, zones[each.autoplay_id])[0]) for each in autoplays],
         )
         return {
-            each.autoplay_id: Circumstances(
+            each.autoplay_id: RunContext(
                 now=now,
                 zone=zones[each.autoplay_id],
                 draws=draws,
