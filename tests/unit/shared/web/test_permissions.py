@@ -6,11 +6,18 @@ import pytest
 
 from shared.web import ROLE_PERMISSIONS, Permission, Role
 from shared.web.permissions import PERMISSIONS
+from tests.support.containers import ROOT
 
 
 def test_every_role_has_its_permissions_and_an_administrator_all() -> None:
     assert ROLE_PERMISSIONS.keys() == set(Role)
     assert ROLE_PERMISSIONS[Role.ADMINISTRATOR] == PERMISSIONS
+
+
+def test_every_permission_is_asked_for_somewhere() -> None:
+    files = {*ROOT.glob("services/**/*.py"), *ROOT.glob("shared/**/*.py")} - {ROOT / "shared/web/permissions.py"}
+    sources = "".join(file.read_text() for file in sorted(files))
+    assert not [permission for permission in sorted(PERMISSIONS) if f'"{permission}"' not in sources]
 
 
 def test_roles_grow() -> None:
@@ -39,7 +46,7 @@ def test_a_viewer_only_reads_and_unmasks_single_fields() -> None:
         ("limbo:read", Role.SUPERVISOR),
         ("dead_letters:manage", Role.SUPERVISOR),
         ("ledger:approve", Role.SUPERVISOR),
-        ("rules:write", Role.ADMINISTRATOR),
+        ("draws:write", Role.ADMINISTRATOR),
     ],
 )
 def test_rights_begin_with_a_role(permission: Permission, first: Role) -> None:
