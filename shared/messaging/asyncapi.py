@@ -1,5 +1,6 @@
 """The AsyncAPI 3.0 document of all topics: made of the contracts and of how the topics are created."""
 
+import inspect
 from typing import Any, Literal
 
 from pydantic.json_schema import models_json_schema
@@ -111,7 +112,7 @@ def _operation(topic: str, contracts: list[type[Event]]) -> Document:
 
 
 def _message(contract: type[Event]) -> Document:
-    about = (contract.__doc__ or "").strip()
+    about = inspect.cleandoc(contract.__doc__ or "")
     return {
         "name": contract.type,
         "title": contract.__name__,
