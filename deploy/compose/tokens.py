@@ -26,8 +26,10 @@ def ensure_key(private_key: Path, jwks: Path) -> bool:
 def _write(path: Path, content: str, *, mode: int) -> None:
     temporary = path.with_name(f"{path.name}.tmp")
     temporary.unlink(missing_ok=True)
-    temporary.touch(mode=mode)
+    temporary.touch(mode=0o600)
     temporary.write_text(content, encoding="utf-8")
+    # `touch` would take away what the umask forbids: the services, of other accounts, read the public keys.
+    temporary.chmod(mode)
     temporary.replace(path)
 
 

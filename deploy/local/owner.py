@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import pwd
 import shutil
+import stat
 import subprocess
 import tempfile
 from collections.abc import Mapping
@@ -64,6 +65,14 @@ def reachable_dir(state_dir: Path, owner: Owner | None) -> Path:
     outside.chmod(0o711)
     record.write_text(f"{outside}\n")
     return outside
+
+
+def open_to_all(folder: Path) -> None:
+    """Let every account read what is below the folder and run its programs, whatever root's umask left of that."""
+    for path in (folder, *folder.rglob("*")):
+        if not path.is_symlink():
+            mode = path.stat().st_mode
+            path.chmod(mode | 0o444 | (0o111 if mode & stat.S_IXUSR else 0))
 
 
 def forget_dir(state_dir: Path) -> None:

@@ -233,6 +233,7 @@ def _copy_programs(place: Path) -> Path:
         libraries = package.with_name(f"{package.name}.libs")
         if libraries.exists():
             shutil.copytree(libraries, target / libraries.name)
+        owners.open_to_all(target)
         (target / "complete").touch()
     return target / package.name / "pginstall" / "bin"
 

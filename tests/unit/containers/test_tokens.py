@@ -8,6 +8,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from deploy.compose.tokens import ensure_key
 from shared.web.auth import TokenVerifier
 from shared.web.jwks import KeySet
@@ -49,8 +51,13 @@ def test_a_key_that_is_there_stays(tmp_path: Path) -> None:
     assert (private_key.read_text(), jwks.read_text()) == before
 
 
-def test_only_its_owner_can_read_the_private_key(tmp_path: Path) -> None:
-    ensure_key(tmp_path / "signing.pem", tmp_path / "jwks.json")
+@pytest.mark.parametrize("umask", [0o000, 0o022, 0o077], ids=oct)
+def test_only_its_owner_can_read_the_private_key(tmp_path: Path, umask: int) -> None:
+    before = os.umask(umask)
+    try:
+        ensure_key(tmp_path / "signing.pem", tmp_path / "jwks.json")
+    finally:
+        os.umask(before)
     assert stat.S_IMODE((tmp_path / "signing.pem").stat().st_mode) == 0o600
     assert stat.S_IMODE((tmp_path / "jwks.json").stat().st_mode) == 0o644
 

@@ -42,6 +42,25 @@ def test_a_private_parent_moves_the_data_outside_and_clean_removes_it(tmp_path: 
     assert not place.exists()
 
 
+@as_root
+def test_programs_copied_under_a_strict_umask_can_be_run(tmp_path: Path) -> None:
+    chosen = owner.choose_owner({})
+    place = owner.reachable_dir(_private_folder(tmp_path), chosen)
+    program = place / "programs/bin/hello"
+    try:
+        program.parent.mkdir(parents=True)
+        program.write_text("#!/bin/sh\n")
+        for path, mode in ((place / "programs", 0o700), (program.parent, 0o700), (program, 0o700)):
+            path.chmod(mode)
+        assert not owner.can_run(program, chosen)
+
+        owner.open_to_all(place / "programs")
+
+        assert owner.can_run(program, chosen)
+    finally:
+        owner.forget_dir(tmp_path / "private/state")
+
+
 def test_the_data_stays_inside_when_the_current_account_uses_it(tmp_path: Path) -> None:
     state_dir = _private_folder(tmp_path)
 
