@@ -25,11 +25,13 @@ TICKET_COLUMNS = f"""{ORDER_COLUMNS}, {_BOUGHT_COLUMNS}, t.state, t.version, t.l
     coalesce(d.closes_at, t.draw_closes_at) <= now(), c.first_name, c.last_name,
     c.revision + coalesce(d.version, 0)"""
 DRAWS = "left join draws d on d.lottery = t.lottery and d.draw_number = t.draw_number and d.origin = 'api'"
-# What `TICKET_COLUMNS` are selected from.
-TICKETS = f"""tickets t
-    join orders o on o.customer_id = t.customer_id and o.order_id = t.order_id
+# What stands beside a ticket `t` in `TICKET_COLUMNS`. Pages choose their tickets before it is joined: PostgreSQL takes
+# few tickets to have an order of the same customer, and would join all that fit to sort them.
+BESIDE_TICKET = f"""join orders o on o.customer_id = t.customer_id and o.order_id = t.order_id
     join customers c on c.customer_id = t.customer_id
     {DRAWS}"""
+# What `TICKET_COLUMNS` are selected from.
+TICKETS = f"tickets t {BESIDE_TICKET}"
 
 
 @dataclass(frozen=True, slots=True)

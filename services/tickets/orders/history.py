@@ -15,7 +15,7 @@ from itertools import chain
 from typing import Any, Literal
 
 from services.tickets.lifecycle.domain import Ticket
-from services.tickets.lifecycle.store import DRAW_AT, DRAWS, TICKET_COLUMNS, TICKETS, ticket_of
+from services.tickets.lifecycle.store import BESIDE_TICKET, DRAW_AT, DRAWS, TICKET_COLUMNS, TICKETS, ticket_of
 from services.tickets.lifecycle.table import State
 from shared.db import Connection
 
@@ -97,11 +97,11 @@ _CONDITIONS = {
 }
 _ARCHIVED = {True: f"{DRAW_AT} < {{}}", False: f"{DRAW_AT} >= {{}}"}
 
-_BY_ORDER_DATE = f"""select {TICKET_COLUMNS} from {TICKETS}
-    where %(conditions)s
-    order by t.ordered_at %(direction)s, t.order_id %(direction)s, t.ticket_id %(direction)s
-    limit $2"""  # noqa: S608 - constants
+_ORDER_DATE = "t.ordered_at %(direction)s, t.order_id %(direction)s, t.ticket_id %(direction)s"
 # Draws are joined for the conditions; PostgreSQL leaves them out when none asks for them.
+_BY_ORDER_DATE = f"""select {TICKET_COLUMNS}
+    from (select t.* from tickets t {DRAWS} where %(conditions)s order by {_ORDER_DATE} limit $2) t {BESIDE_TICKET}
+    order by {_ORDER_DATE}"""  # noqa: S608 - constants
 _BY_COLUMN = f"""with picked as (
         select t.ticket_id, %(expression)s as value
         from tickets t {DRAWS} %(orders)s

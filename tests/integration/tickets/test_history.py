@@ -220,9 +220,9 @@ async def _copy(connection: Connection, name: str, count: int, every: int) -> No
     )  # fmt: skip
 
 
-async def _read(connection: Connection) -> int:
+async def _read(connection: Connection, table: str = "tickets") -> int:
     return int(
-        await connection.fetchval("select idx_tup_fetch from pg_stat_xact_user_tables where relname = 'tickets'")
+        await connection.fetchval("select idx_tup_fetch from pg_stat_xact_user_tables where relname = $1", table)
     )
 
 
@@ -257,3 +257,25 @@ async def test_a_customers_tickets_for_a_draw_are_found_without_those_of_others(
         before = await _read(transaction.connection)
         await history(transaction.connection, ["c1"], wanted, column=column, after=None, limit=25)
         assert await _read(transaction.connection) - before < 1_000
+
+
+@pytest.mark.parametrize("direction", get_args(Direction))
+@pytest.mark.parametrize("wanted", [{"lottery": "Saturday Lotto"}, {"drawn_since": NOW - timedelta(days=50)}])
+async def test_a_page_of_what_most_tickets_are_looks_up_the_orders_of_that_page_alone(
+    partition: Partition, wanted: dict[str, Any], direction: Direction
+) -> None:
+    await bought(partition)
+    async with partition.unit_of_work.begin() as transaction:
+        await _copy(transaction.connection, "many", 30_000, 10)
+        # Of many customers few tickets are the same one's: PostgreSQL expects that of each.
+        for table in ("orders", "tickets"):
+            await transaction.connection.execute(
+                f"update {table} set customer_id = order_id where customer_id = 'c2'"  # noqa: S608 - constants
+            )
+        await transaction.connection.execute("analyze customers, orders, tickets")
+    async with partition.unit_of_work.begin() as transaction:
+        ask = partial(history, transaction.connection, ["c1"], HistoryFilter(NOW, **wanted), direction=direction)
+        before = await _read(transaction.connection, "orders")
+        page = await ask(after=None, limit=25)
+        assert len(page) == 25
+        assert await _read(transaction.connection, "orders") - before < 100
