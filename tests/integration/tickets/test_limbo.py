@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from services.tickets.limbo.jobs import limbo_gauges
+from services.tickets.limbo.store import tickets_in_limbo
 from services.tickets.settlement.jobs import OverduePayments
 from shared.contracts import TicketCancellationRequested, TicketCancelled, TicketsPaid, TicketsPaymentRetried
 from shared.telemetry.metrics import REGISTRY
@@ -235,3 +236,34 @@ async def test_the_gauges_show_how_many_wait_and_how_long(partition: Partition) 
     await limbo_gauges(partition.database).measure()
     assert REGISTRY.get_sample_value("recourse_tickets_in_limbo") == 2
     assert 7190 < (REGISTRY.get_sample_value("recourse_tickets_in_limbo_oldest_seconds") or 0) < 7300
+
+
+_MANY_IN_LIMBO = """
+    with made as (
+             select jsonb_build_object('customer_id', 'c' || n, 'order_id', 'o' || n, 'ticket_id', 't' || n,
+                                       'limbo_code', case n when 9999 then 'rare' else 'common' end) as changes
+             from generate_series(2, 10000) n),
+         customers as (
+             insert into customers select (jsonb_populate_record(c, m.changes)).* from customers c, made m),
+         orders as (
+             insert into orders select (jsonb_populate_record(o, m.changes)).* from orders o, made m)
+    insert into tickets select (jsonb_populate_record(t, m.changes)).* from tickets t, made m"""
+
+
+@pytest.mark.parametrize(("code", "shown"), [(None, 25), ("common", 25), ("rare", 1)])
+async def test_a_page_of_the_many_that_wait_reads_that_page_alone(
+    partition: Partition, code: str | None, shown: int
+) -> None:
+    await partition.deliver(purchase("c1", "o1", "t1"), payment_refused("c1", "o1"))
+    async with partition.unit_of_work.begin() as transaction:
+        connection = transaction.connection
+        await connection.execute(_MANY_IN_LIMBO)
+        await connection.execute("analyze customers, orders, tickets")
+    async with partition.unit_of_work.begin() as transaction:
+        page = await tickets_in_limbo(transaction.connection, code=code, after=None, limit=25)
+        read = await transaction.connection.fetch(
+            """select sum(coalesce(idx_tup_fetch, 0) + seq_tup_read)::int from pg_stat_xact_user_tables
+               where relname in ('tickets', 'orders') group by relname"""
+        )
+    assert len(page) == shown
+    assert all(row[0] < 100 for row in read)
