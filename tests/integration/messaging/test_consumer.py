@@ -186,3 +186,20 @@ async def test_old_events_are_forgotten_and_recent_ones_kept(probe: Probe) -> No
         assert await forget_old_events(transaction.connection, days=30, limit=20) == 10
         assert await forget_old_events(transaction.connection, days=30, limit=20) == 0
     assert await probe.fetch("select count(*), max(event_id::int) from inbox") == [(30, 30)]
+
+
+async def test_looking_for_old_events_reads_none_of_the_recent_ones(probe: Probe) -> None:
+    read = "select idx_tup_fetch + seq_tup_read from pg_stat_xact_user_tables where relname = 'inbox'"
+    async with probe.unit_of_work.begin() as transaction:
+        # Among those that have gone, as where new rows fill the place of old ones.
+        await transaction.connection.execute(
+            """insert into inbox (consumer, source, event_id, received_at)
+               select 'probe', 's', n::text, now() - make_interval(days => case n % 20 when 0 then 40 else 0 end)
+               from generate_series(1, 20000) n"""
+        )
+        assert await forget_old_events(transaction.connection, days=30, limit=10000) == 1000
+        await transaction.connection.execute("analyze inbox")
+    async with probe.unit_of_work.begin() as transaction:
+        before = await transaction.connection.fetchval(read)
+        assert await forget_old_events(transaction.connection, days=30, limit=20) == 0
+        assert await transaction.connection.fetchval(read) - before < 2_000
