@@ -1,0 +1,36 @@
+"""What is done again and again, and what is shown page by page, reads no more the longer the history is."""
+
+from datetime import timedelta
+
+from services.accounts.evidence.store import heads_booked
+from shared.db import Connection
+from tests.support.accounts import Accounts, purchase
+
+
+async def rows_read(connection: Connection, table: str) -> int:
+    """How many rows of a table this transaction has read so far."""
+    return int(
+        await connection.fetchval(
+            "select coalesce(idx_tup_fetch, 0) + seq_tup_read from pg_stat_xact_user_tables where relname = $1", table
+        )
+    )
+
+
+async def test_sealing_reads_what_was_booked_just_now(accounts: Accounts) -> None:
+    await accounts.apply(purchase("c1", "o1"))
+    async with accounts.unit_of_work.begin() as transaction:
+        await transaction.connection.execute(
+            """insert into ledger_entries
+               select (jsonb_populate_record(e, jsonb_build_object(
+                   'seq', n, 'entry_id', gen_random_uuid(), 'cause_id', n,
+                   'recorded_at', now() - n * interval '1 s'))).*
+               from ledger_entries e, generate_series(1000, 20000) n where e.seq = 1"""
+        )
+        await transaction.connection.execute("analyze ledger_entries")
+    async with accounts.unit_of_work.begin() as transaction:
+        connection = transaction.connection
+        now = await connection.fetchval("select now()")
+        before = await rows_read(connection, "ledger_entries")
+        heads = await heads_booked(connection, now - timedelta(minutes=10), now)
+        assert heads.customer_ids == ["c1"]
+        assert await rows_read(connection, "ledger_entries") - before < 100
