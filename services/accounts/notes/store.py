@@ -10,6 +10,8 @@ from shared.db import Connection
 
 _COLUMNS = ", ".join(Note._fields)
 _VERSION = "version, kind, text, due_at, done_at, changed_at"
+# Ids grow with time, and are never this one.
+_LAST_ID = UUID(int=2**128 - 1)
 
 
 class Version(NamedTuple):
@@ -65,12 +67,16 @@ async def notes(
     limit: int,
 ) -> list[Note]:
     """Notes about a customer, given by all of its ids; the newest first, older than the one with the id `before`."""
+    # Of each id a page, which the key holds in order, and of these one page: of all ids at once all would be sorted.
     rows = await connection.fetch(
-        f"""select {_COLUMNS} from notes
-            where customer_id = any($1::text[]) and deleted_at is null and ($2::uuid is null or note_id < $2)
-              and (cardinality($3::text[]) = 0 or kind = any($3)) and ($4::text is null or author = $4)
+        f"""select {_COLUMNS} from unnest($1::text[]) as asked (id)
+            cross join lateral (
+                select * from notes
+                where customer_id = asked.id and deleted_at is null and note_id < $2
+                  and (cardinality($3::text[]) = 0 or kind = any($3)) and ($4::text is null or author = $4)
+                order by note_id desc limit $5) as n
             order by note_id desc limit $5""",  # noqa: S608 - as above
-        customer_ids, before, kinds, author, limit,
+        customer_ids, before or _LAST_ID, kinds, author, limit,
     )  # fmt: skip
     return [Note(*row) for row in rows]
 

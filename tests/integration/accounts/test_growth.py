@@ -1,8 +1,10 @@
 """What is done again and again, and what is shown page by page, reads no more the longer the history is."""
 
 from datetime import timedelta
+from uuid import UUID
 
 from services.accounts.evidence.store import heads_booked
+from services.accounts.notes.store import notes
 from shared.db import Connection
 from tests.support.accounts import Accounts, purchase
 
@@ -34,3 +36,22 @@ async def test_sealing_reads_what_was_booked_just_now(accounts: Accounts) -> Non
         heads = await heads_booked(connection, now - timedelta(minutes=10), now)
         assert heads.customer_ids == ["c1"]
         assert await rows_read(connection, "ledger_entries") - before < 100
+
+
+async def test_a_page_of_notes_reads_that_page_alone(accounts: Accounts) -> None:
+    async with accounts.unit_of_work.begin() as transaction:
+        await transaction.connection.execute(
+            """insert into notes (customer_id, note_id, author, kind, text, version, created_at, changed_at)
+               select 'c' || n % 2, lpad(to_hex(n), 32, '0')::uuid, 'ada', 'query', 'text', 1, now(), now()
+               from generate_series(1, 20000) n"""
+        )
+        await transaction.connection.execute("analyze notes")
+    async with accounts.unit_of_work.begin() as transaction:
+        connection = transaction.connection
+        start = await rows_read(connection, "notes")
+        before = None
+        for page in range(8):
+            found = await notes(connection, ["c0", "c1"], kinds=["query"], author="ada", before=before, limit=25)
+            before = UUID(int=20000 - 25 * (page + 1) + 1)
+            assert found[-1].note_id == before
+        assert await rows_read(connection, "notes") - start < 1_000
