@@ -16,6 +16,8 @@ _OPEN = gauge(
 )
 _MISSING = ("reversal", "cancellation", "agreement")
 _LONGEST_PAUSE = 30.0
+# Open differences that are looked at each time; of more, the next ones the next time.
+RESOLVE_AT_A_TIME = 2_000
 
 
 class Reconciliation:
@@ -24,9 +26,11 @@ class Reconciliation:
     Replicas may all run it; one of them works at a time.
     """
 
-    def __init__(self, unit_of_work: UnitOfWork, *, grace: timedelta) -> None:
+    def __init__(self, unit_of_work: UnitOfWork, *, grace: timedelta, at_a_time: int = RESOLVE_AT_A_TIME) -> None:
         self._unit_of_work = unit_of_work
         self._grace = grace
+        self._at_a_time = at_a_time
+        self._resolved_to: store.Key | None = None
         self._pause = min(grace.total_seconds() / 10, _LONGEST_PAUSE)
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -44,7 +48,7 @@ class Reconciliation:
             until = now - self._grace
             if until > since:
                 await store.compare(connection, since, until)
-            await store.resolve(connection)
+            self._resolved_to = await store.resolve(connection, after=self._resolved_to, limit=self._at_a_time)
             found = await store.open_differences(connection)
         for missing in _MISSING:
             _OPEN.labels(missing).set(found.get(missing, 0))

@@ -71,7 +71,11 @@ _RESOLVE = f"""
     update reconciliation_differences d
     set resolved_at = case when {_AGREE} then now() end, cancelled_amount = c.amount, cancelled_currency = c.currency,
         reversed_amount = r.amount_in, reversed_currency = r.currency
-    from cancelled_tickets c cross join lateral ({_REVERSAL}) as r
+    from unnest($1::text[], $2::text[]) as asked (customer_id, cancellation_id)
+    cross join lateral (
+        select * from cancelled_tickets t
+        where t.customer_id = asked.customer_id and t.cancellation_id = asked.cancellation_id offset 0) as c
+    cross join lateral ({_REVERSAL}) as r
     where d.resolved_at is null and c.customer_id = d.customer_id and c.cancellation_id = d.cancellation_id
       and ({_AGREE} or d.cancelled_amount is null or d.reversed_amount is null)"""  # noqa: S608 - constants
 
@@ -112,9 +116,22 @@ async def compare(connection: Connection, since: datetime, until: datetime) -> N
     await connection.execute("update reconciliation_progress set compared_to = $1", until)
 
 
-async def resolve(connection: Connection) -> None:
-    """Mark the differences on which both sides agree by now; of others say what the side says that was missing."""
-    await connection.execute(_RESOLVE)
+async def resolve(connection: Connection, *, after: Key | None, limit: int) -> Key | None:
+    """Mark the open differences on which both sides agree by now; of others say what the side says that was missing.
+
+    The oldest `limit` behind the one with the key `after`; returns where to go on, None when these were the last.
+    """
+    position = "and (found_at, customer_id, cancellation_id) > ($2, $3, $4)" if after else ""
+    values: tuple[Any, ...] = after or ()
+    keys = await connection.fetch(
+        f"""select found_at, customer_id, cancellation_id from reconciliation_differences
+            where resolved_at is null {position}
+            order by found_at, customer_id, cancellation_id limit $1""",  # noqa: S608 - constants
+        limit, *values,
+    )  # fmt: skip
+    if keys:
+        await connection.execute(_RESOLVE, [key[1] for key in keys], [key[2] for key in keys])
+    return (keys[-1][0], keys[-1][1], keys[-1][2]) if len(keys) == limit else None
 
 
 async def open_differences(connection: Connection) -> dict[str, int]:
