@@ -11,6 +11,7 @@ import pytest
 
 from shared import audit
 from shared.audit import Actor, AuditApi, Change
+from shared.audit.store import Filters, entries
 from shared.db import Database
 from shared.messaging import UnitOfWork
 from shared.web import operations_of
@@ -161,3 +162,15 @@ async def test_each_filter_has_an_index(trail: Trail) -> None:
         plan = "\n".join(row[0] for row in rows)
         assert "Seq Scan" not in plan, plan
         assert "Index Scan" in plan, plan
+
+
+async def test_what_a_person_hardly_ever_did_is_found_among_all_that_it_did(trail: Trail) -> None:
+    await trail.record(*((ADA, Change("notes.add", f"note:{n}", "c1")) for n in range(3000)))
+    await trail.record(*((BOB, Change("notes.edit", f"note:{n}", "c1")) for n in range(3000)))
+    await trail.execute("analyze audit_entries")
+    async with trail.unit_of_work.begin() as transaction:
+        read = "select idx_tup_fetch + seq_tup_read from pg_stat_xact_user_tables where relname = 'audit_entries'"
+        before = await transaction.connection.fetchval(read)
+        filters = Filters(actor=ADA.subject, action="notes.edit")
+        assert await entries(transaction.connection, filters, before=None, limit=25) == []
+        assert await transaction.connection.fetchval(read) - before < 100
