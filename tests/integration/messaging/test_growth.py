@@ -1,0 +1,51 @@
+"""Settling one of many dead letters, and erasing the customer of one, reads no others."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from uuid import UUID
+
+from shared.db import Connection
+from shared.messaging.deferred import open_key
+from shared.messaging.erasure import erase_settled_letters
+from tests.support.messaging import Probe
+
+_LETTERS = """
+    insert into dead_letters (id, consumer, topic, partition, record_offset, ordering_key, code, detail, fingerprint,
+                              headers, value, state)
+    select lpad(n::text, 32, '0')::uuid, 'probe', 'orders', 0, n, 'c' || n, 'handler_failed', '', 'f', '[]', 'x',
+           case n % 2 when 0 then 'dead' else 'discarded' end
+    from generate_series(1, 20000) n"""
+_KEYS = """
+    insert into parked_keys (consumer, ordering_key, dead_letter_id)
+    select consumer, ordering_key, id from dead_letters where state = 'dead'"""
+
+
+async def _rows_read(connection: Connection) -> int:
+    return int(
+        await connection.fetchval(
+            """select sum(coalesce(idx_tup_fetch, 0) + seq_tup_read) from pg_stat_xact_user_tables
+               where relname in ('dead_letters', 'parked_keys')"""
+        )
+    )
+
+
+@asynccontextmanager
+async def _among_many_letters(probe: Probe) -> AsyncIterator[Connection]:
+    async with probe.unit_of_work.begin() as transaction:
+        for statement in (_LETTERS, _KEYS, "analyze dead_letters, parked_keys"):
+            await transaction.connection.execute(statement)
+    async with probe.unit_of_work.begin() as transaction:
+        before = await _rows_read(transaction.connection)
+        yield transaction.connection
+        assert await _rows_read(transaction.connection) - before < 100
+
+
+async def test_what_is_parked_behind_a_letter_is_found_among_many(probe: Probe) -> None:
+    async with _among_many_letters(probe) as connection:
+        assert await open_key(connection, consumer="probe", dead_letter_id=UUID(int=0x18000)) == "c18000"
+
+
+async def test_the_letters_of_an_erased_customer_are_found_among_many(probe: Probe) -> None:
+    async with _among_many_letters(probe) as connection:
+        await erase_settled_letters(connection, ["c17999"])
+    assert await probe.fetch("select ordering_key from dead_letters where value is null") == [("c17999",)]
