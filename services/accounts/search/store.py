@@ -20,7 +20,9 @@ _BY_ENDS = (
     "customer_id = any (array(select c.customer_id from customers c where "  # noqa: S608 - constants
     f"{PHONE_BACKWARDS} = any(${{}}::text[]) and phone_key is not null))"
 )
-_UNTAGGED = r"regexp_replace(email_key, '\+[^@]*', '')"
+# Each has an index in the order of the page. Many customers may share an address: with both in one condition, all of
+# them would be sorted for each page.
+_BY_EMAIL = ("email_key = ${}", r"regexp_replace(email_key, '\+[^@]*', '') = ${} and email_key like '%+%'")
 
 
 class Found(NamedTuple):
@@ -177,19 +179,27 @@ async def find_details(connection: Connection, wanted: Details, *, after: str = 
     """Customers whom all the given details fit, by id, after the id `after`; a number only in its last digits."""
     ends = [end[::-1] for end in wanted.phone.ends] if wanted.phone else []
     conditions = {
-        f"(email_key = ${{0}} or {_UNTAGGED} = ${{0}} and email_key like '%+%')": wanted.email,
         f"{PHONE_BACKWARDS} = ${{}} and phone_key is not null": ends[0] if len(ends) == 1 else None,
         _BY_ENDS: ends if len(ends) > 1 else None,
         "customer_id = any (array(select i.customer_id from identifiers i where lower(i.value) = ${} "
         "and i.kind = 'receipt'))": wanted.receipt_id.lower() if wanted.receipt_id else None,
     }  # fmt: skip
     given = {condition: value for condition, value in conditions.items() if value is not None}
-    where = " and ".join(condition.format(number) for number, condition in enumerate(given, start=3))
+    values = [after, limit, *given.values()]
+    where = [condition.format(number) for number, condition in enumerate(given, start=3)]
+    ways = [where]
+    if wanted.email is not None:
+        values.append(wanted.email)
+        ways = [[by_email.format(len(values)), *where] for by_email in _BY_EMAIL]
+    pages = [
+        f"(select {_COLUMNS} from customers where customer_id > $1 and {' and '.join(way)} "  # noqa: S608 - constants
+        "order by customer_id limit $2)"
+        for way in ways
+    ]
     rows = await connection.fetch(
-        f"select {_COLUMNS} from customers where customer_id > $1 and {where} "  # noqa: S608 - constants
-        "order by customer_id limit $2",
-        after, limit, *given.values(),
-    )  # fmt: skip
+        f"select * from ({' union '.join(pages)}) as found order by customer_id limit $2",  # noqa: S608 - constants
+        *values,
+    )
     return [Customer(*row) for row in rows]
 
 

@@ -49,3 +49,32 @@ async def test_a_number_with_and_without_its_country_is_looked_up_by_both(accoun
         found = await find_details(connection, Details(phone=TypedNumber("014526", "+6114526")), limit=25)
         assert [each.customer_id for each in found] == ["c777"]
         assert await blocks_read(connection, "customers") - before < 20
+
+
+async def _rows_read(connection: Connection) -> int:
+    await connection.execute("select pg_stat_force_next_flush()")
+    return int(
+        await connection.fetchval(
+            "select idx_tup_fetch + seq_tup_read from pg_stat_user_tables where relname = 'customers'"
+        )
+    )
+
+
+async def test_a_page_of_the_many_with_one_address_reads_that_page_alone(accounts: Accounts) -> None:
+    async with accounts.unit_of_work.begin() as transaction:
+        await transaction.connection.execute(
+            """insert into customers (customer_id, version, first_name, last_name, email, email_key, status, created_at,
+                                      changed_at)
+               select 'c' || n, 1, 'Ada', 'Novak', key, key, 'active', now(), now()
+               from generate_series(10000, 49999) n,
+                    lateral (select case when n < 45000 then n || '@x.example'
+                                         when n % 1000 = 1 then 'till+' || n || '@x.example'
+                                         else 'till@x.example' end) k (key)"""
+        )
+    async with accounts.database.read() as connection:
+        await connection.execute("analyze customers")
+        for after, first in (("", 45000), ("c47000", 47001)):
+            before = await _rows_read(connection)
+            found = await find_details(connection, Details(email="till@x.example"), after=after, limit=25)
+            assert [each.customer_id for each in found] == [f"c{first + n}" for n in range(25)]
+            assert await _rows_read(connection) - before < 200
