@@ -94,9 +94,13 @@ async def release_events(connection: Connection, *, consumer: str, events: Seque
     """Undo `claim_events` for events that were not applied after all."""
     if not events:
         return
+    # `offset 0`: a look-up by key for each, whatever the planner knows of the consumer's share of the inbox.
     await connection.execute(
-        """delete from inbox using unnest($2::text::text[], $3::text::text[]) as e (source, id)
-           where consumer = $1 and inbox.source = e.source and inbox.event_id = e.id""",
+        """delete from inbox where ctid = any (array(
+               select found.ctid from unnest($2::text::text[], $3::text::text[]) as e (source, id)
+               cross join lateral (
+                   select i.ctid from inbox i
+                   where i.consumer = $1 and i.source = e.source and i.event_id = e.id offset 0) as found))""",
         consumer,
         array([event.source for event in events]),
         array([event.id for event in events]),

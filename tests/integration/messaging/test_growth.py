@@ -1,12 +1,15 @@
-"""Settling one of many dead letters, and erasing the customer of one, reads no others."""
+"""What is done to a few dead letters, or events taken in, reads no others of the many that there are."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from types import SimpleNamespace
+from typing import Any
 from uuid import UUID
 
 from shared.db import Connection
 from shared.messaging.deferred import open_key
 from shared.messaging.erasure import erase_settled_letters
+from shared.messaging.progress import release_events
 from tests.support.messaging import Probe
 
 _LETTERS = """
@@ -24,7 +27,7 @@ async def _rows_read(connection: Connection) -> int:
     return int(
         await connection.fetchval(
             """select sum(coalesce(idx_tup_fetch, 0) + seq_tup_read) from pg_stat_xact_user_tables
-               where relname in ('dead_letters', 'parked_keys')"""
+               where relname in ('dead_letters', 'parked_keys', 'inbox')"""
         )
     )
 
@@ -49,3 +52,21 @@ async def test_the_letters_of_an_erased_customer_are_found_among_many(probe: Pro
     async with _among_many_letters(probe) as connection:
         await erase_settled_letters(connection, ["c17999"])
     assert await probe.fetch("select ordering_key from dead_letters where value is null") == [("c17999",)]
+
+
+async def test_events_are_released_by_their_keys_whatever_the_statistics_say(probe: Probe) -> None:
+    async with probe.unit_of_work.begin() as transaction:
+        for consumer in ("another", "probe"):
+            await transaction.connection.execute(
+                """insert into inbox (consumer, source, event_id)
+                   select $1, 's', n::text from generate_series(1, 20000) n""",
+                consumer,
+            )
+            if consumer == "another":
+                await transaction.connection.execute("analyze inbox")
+    events: list[Any] = [SimpleNamespace(source="s", id=str(n)) for n in range(100, 120)]
+    async with probe.unit_of_work.begin() as transaction:
+        before = await _rows_read(transaction.connection)
+        await release_events(transaction.connection, consumer="probe", events=events)
+        assert await _rows_read(transaction.connection) - before < 100
+    assert await probe.count("inbox") == 40000 - 20
