@@ -41,15 +41,18 @@ class Handler:
         content = envelope.content
         data = content.encode() if isinstance(content, str) else content or b""
         try:
-            journal = await asyncio.to_thread(
-                self._mailbox.store, data, sender=envelope.mail_from or "", recipients=list(envelope.rcpt_tos)
-            )
+            # A sender that goes away meanwhile cancels this call, but what is stored has to be reported.
+            journal = await asyncio.shield(self._store(data, envelope.mail_from or "", list(envelope.rcpt_tos)))
         except OSError as error:
             log.warning("mail cannot be stored", reason=str(error))
             return "451 4.3.0 cannot be stored now"
+        return f"250 2.0.0 accepted as {journal.mail_id}"
+
+    async def _store(self, data: bytes, sender: str, recipients: list[str]) -> Journal:
+        journal = await asyncio.to_thread(self._mailbox.store, data, sender=sender, recipients=recipients)
         self._on_stored(journal)
         log.info("mail accepted", mail_id=journal.mail_id, message_id=journal.message_id)
-        return f"250 2.0.0 accepted as {journal.mail_id}"
+        return journal
 
 
 @asynccontextmanager

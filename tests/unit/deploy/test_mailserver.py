@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 
 import pytest
+from aiosmtpd.smtp import SMTP, Envelope, Session
 
 from deploy.local.mailserver.behaviour import behaviour_of, is_refused
-from deploy.local.mailserver.mailbox import Mailbox
+from deploy.local.mailserver.mailbox import Journal, Mailbox
+from deploy.local.mailserver.smtp import Handler
+from tests.support.wait import eventually
 
 MAIL = (
     b"X-Recourse-Message-Id: msg-1\r\n"
@@ -52,6 +56,23 @@ def test_a_stored_mail_is_complete_and_its_journal_survives(tmp_path: Path) -> N
     mailbox.save([journal])
     [reloaded] = Mailbox(tmp_path, slow_seconds=3).journals()
     assert [report.recipient for report in reloaded.pending] == ["b@example.com"]
+
+
+async def test_a_mail_whose_sender_goes_away_while_it_is_stored_is_reported(tmp_path: Path) -> None:
+    mailbox = Mailbox(tmp_path, slow_seconds=3)
+    stored: list[Journal] = []
+    handler = Handler(mailbox, stored.append)
+    server, session, envelope = SMTP(handler), Session(asyncio.get_running_loop()), Envelope()
+    envelope.content, envelope.mail_from, envelope.rcpt_tos = MAIL, "s@example.com", ["b@example.com"]
+    answer = asyncio.create_task(handler.handle_DATA(server, session, envelope))
+    await asyncio.sleep(0)
+
+    answer.cancel()
+
+    with pytest.raises(asyncio.CancelledError):
+        await answer
+    await eventually(lambda: len(stored) == 1)
+    assert [journal.mail_id for journal in mailbox.journals()] == [stored[0].mail_id]
 
 
 @pytest.mark.parametrize(
