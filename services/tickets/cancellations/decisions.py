@@ -55,7 +55,7 @@ class Decider:
 
     @classmethod
     async def load(cls, connection: Connection, ticket_ids: Sequence[str], *, locked: Set[str] | None = None) -> Self:
-        """For these tickets. Without `locked`, the customers that are, nothing may be saved.
+        """What decides about these tickets. Without `locked`, the customers that are, nothing may be saved.
 
         A ticket that was recorded after its customer was to be locked is not there yet.
         """

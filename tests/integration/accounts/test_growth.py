@@ -6,17 +6,8 @@ from uuid import UUID
 from services.accounts.evidence.store import heads_booked
 from services.accounts.notes.store import notes
 from services.accounts.reconciliation.jobs import Reconciliation
-from shared.db import Connection
 from tests.support.accounts import Accounts, purchase
-
-
-async def rows_read(connection: Connection, table: str) -> int:
-    """How many rows of a table this transaction has read so far."""
-    return int(
-        await connection.fetchval(
-            "select coalesce(idx_tup_fetch, 0) + seq_tup_read from pg_stat_xact_user_tables where relname = $1", table
-        )
-    )
+from tests.support.reads import rows_read
 
 
 async def test_sealing_reads_what_was_booked_just_now(accounts: Accounts) -> None:

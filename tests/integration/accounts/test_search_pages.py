@@ -6,6 +6,7 @@ from services.accounts.search.domain import TypedNumber
 from services.accounts.search.store import Details, Place, find_details, walk_names
 from shared.db import Connection
 from tests.support.accounts import Accounts
+from tests.support.reads import rows_read
 
 pytestmark = pytest.mark.requirement("A2")
 
@@ -51,15 +52,6 @@ async def test_a_number_with_and_without_its_country_is_looked_up_by_both(accoun
         assert await blocks_read(connection, "customers") - before < 20
 
 
-async def _rows_read(connection: Connection) -> int:
-    await connection.execute("select pg_stat_force_next_flush()")
-    return int(
-        await connection.fetchval(
-            "select idx_tup_fetch + seq_tup_read from pg_stat_user_tables where relname = 'customers'"
-        )
-    )
-
-
 async def test_a_page_of_the_many_with_one_address_reads_that_page_alone(accounts: Accounts) -> None:
     async with accounts.unit_of_work.begin() as transaction:
         await transaction.connection.execute(
@@ -71,10 +63,11 @@ async def test_a_page_of_the_many_with_one_address_reads_that_page_alone(account
                                          when n % 1000 = 1 then 'till+' || n || '@x.example'
                                          else 'till@x.example' end) k (key)"""
         )
-    async with accounts.database.read() as connection:
-        await connection.execute("analyze customers")
+        await transaction.connection.execute("analyze customers")
+    async with accounts.unit_of_work.begin() as transaction:
+        connection = transaction.connection
         for after, first in (("", 45000), ("c47000", 47001)):
-            before = await _rows_read(connection)
+            before = await rows_read(connection, "customers")
             found = await find_details(connection, Details(email="till@x.example"), after=after, limit=25)
             assert [each.customer_id for each in found] == [f"c{first + n}" for n in range(25)]
-            assert await _rows_read(connection) - before < 200
+            assert await rows_read(connection, "customers") - before < 200

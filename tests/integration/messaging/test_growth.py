@@ -11,6 +11,7 @@ from shared.messaging.deferred import open_key
 from shared.messaging.erasure import erase_settled_letters
 from shared.messaging.progress import release_events
 from tests.support.messaging import Probe
+from tests.support.reads import rows_read
 
 _LETTERS = """
     insert into dead_letters (id, consumer, topic, partition, record_offset, ordering_key, code, detail, fingerprint,
@@ -23,24 +24,15 @@ _KEYS = """
     select consumer, ordering_key, id from dead_letters where state = 'dead'"""
 
 
-async def _rows_read(connection: Connection) -> int:
-    return int(
-        await connection.fetchval(
-            """select sum(coalesce(idx_tup_fetch, 0) + seq_tup_read) from pg_stat_xact_user_tables
-               where relname in ('dead_letters', 'parked_keys', 'inbox')"""
-        )
-    )
-
-
 @asynccontextmanager
 async def _among_many_letters(probe: Probe) -> AsyncIterator[Connection]:
     async with probe.unit_of_work.begin() as transaction:
         for statement in (_LETTERS, _KEYS, "analyze dead_letters, parked_keys"):
             await transaction.connection.execute(statement)
     async with probe.unit_of_work.begin() as transaction:
-        before = await _rows_read(transaction.connection)
+        before = await rows_read(transaction.connection, "dead_letters", "parked_keys")
         yield transaction.connection
-        assert await _rows_read(transaction.connection) - before < 100
+        assert await rows_read(transaction.connection, "dead_letters", "parked_keys") - before < 100
 
 
 async def test_what_is_parked_behind_a_letter_is_found_among_many(probe: Probe) -> None:
@@ -66,7 +58,7 @@ async def test_events_are_released_by_their_keys_whatever_the_statistics_say(pro
                 await transaction.connection.execute("analyze inbox")
     events: list[Any] = [SimpleNamespace(source="s", id=str(n)) for n in range(100, 120)]
     async with probe.unit_of_work.begin() as transaction:
-        before = await _rows_read(transaction.connection)
+        before = await rows_read(transaction.connection, "inbox")
         await release_events(transaction.connection, consumer="probe", events=events)
-        assert await _rows_read(transaction.connection) - before < 100
+        assert await rows_read(transaction.connection, "inbox") - before < 100
     assert await probe.count("inbox") == 40000 - 20

@@ -15,6 +15,7 @@ from shared.db import Connection
 from tests.support.autoplays import customer
 from tests.support.http import ApiClient
 from tests.support.partition import Partition
+from tests.support.reads import rows_read
 from tests.support.tickets import debited, payment_refused, purchase, ticket
 
 pytestmark = pytest.mark.requirement("T1", "T2")
@@ -220,12 +221,6 @@ async def _copy(connection: Connection, name: str, count: int, every: int) -> No
     )  # fmt: skip
 
 
-async def _read(connection: Connection, table: str = "tickets") -> int:
-    return int(
-        await connection.fetchval("select idx_tup_fetch from pg_stat_xact_user_tables where relname = $1", table)
-    )
-
-
 async def test_a_page_in_any_order_reads_the_tickets_of_its_customer_alone(partition: Partition) -> None:
     await bought(partition)
     await _many_tickets(partition)
@@ -240,10 +235,10 @@ async def test_a_page_in_any_order_reads_the_tickets_of_its_customer_alone(parti
                 direction=direction,
                 limit=25,
             )
-            before = await _read(transaction.connection)
+            before = await rows_read(transaction.connection, "tickets")
             first = await ask(after=None)
             await ask(after=position(column, first[-1]))
-            assert await _read(transaction.connection) - before < 1_000, (column, direction)
+            assert await rows_read(transaction.connection, "tickets") - before < 1_000, (column, direction)
 
 
 @pytest.mark.parametrize("column", ["ordered_at", "price"])
@@ -254,9 +249,9 @@ async def test_a_customers_tickets_for_a_draw_are_found_without_those_of_others(
     await _many_tickets(partition)
     wanted = HistoryFilter(NOW, lottery="Saturday Lotto", draw_number=77)
     async with partition.unit_of_work.begin() as transaction:
-        before = await _read(transaction.connection)
+        before = await rows_read(transaction.connection, "tickets")
         await history(transaction.connection, ["c1"], wanted, column=column, after=None, limit=25)
-        assert await _read(transaction.connection) - before < 1_000
+        assert await rows_read(transaction.connection, "tickets") - before < 1_000
 
 
 @pytest.mark.parametrize("direction", get_args(Direction))
@@ -275,7 +270,7 @@ async def test_a_page_of_what_most_tickets_are_looks_up_the_orders_of_that_page_
         await transaction.connection.execute("analyze customers, orders, tickets")
     async with partition.unit_of_work.begin() as transaction:
         ask = partial(history, transaction.connection, ["c1"], HistoryFilter(NOW, **wanted), direction=direction)
-        before = await _read(transaction.connection, "orders")
+        before = await rows_read(transaction.connection, "orders")
         page = await ask(after=None, limit=25)
         assert len(page) == 25
-        assert await _read(transaction.connection, "orders") - before < 100
+        assert await rows_read(transaction.connection, "orders") - before < 100

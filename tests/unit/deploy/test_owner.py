@@ -50,8 +50,8 @@ def test_programs_copied_under_a_strict_umask_can_be_run(tmp_path: Path) -> None
     try:
         program.parent.mkdir(parents=True)
         program.write_text("#!/bin/sh\n")
-        for path, mode in ((place / "programs", 0o700), (program.parent, 0o700), (program, 0o700)):
-            path.chmod(mode)
+        for path in (place / "programs", program.parent, program):
+            path.chmod(0o700)
         assert not owner.can_run(program, chosen)
 
         owner.open_to_all(place / "programs")
